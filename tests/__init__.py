@@ -1,0 +1,1 @@
+"""Proofs: real parts, no mocks; must never contain a test that cannot fail."""

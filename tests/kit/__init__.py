@@ -1,0 +1,1 @@
+"""Helpers that several areas of tests share; must never hold a test."""

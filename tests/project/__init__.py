@@ -1,0 +1,1 @@
+"""Proofs about the project itself: locks, house rules, layers."""
