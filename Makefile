@@ -7,9 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
+PIP := $(PY) -m pip install -qq --disable-pip-version-check
 ARGS ?=
 PYTEST_ARGS ?=
-EXTRAS := vehicle hub site cloud sim
+EXTRAS := vehicle hub site cloud sim build
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade,)
@@ -45,21 +46,24 @@ bench: venv ## the figures, ours beside others, in one run (ARGS=--help)
 fuzz: venv ## feed damaged input to every decoder (ARGS=--help)
 	$(PY) -m tests.fuzz $(ARGS)
 
-lock: venv ## make locks/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
+lock: ## make locks/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
+	@test -x $(UV) || $(MAKE) --no-print-directory venv
 	$(LOCK) --extra dev --output-file locks/dev.txt
 	for extra in $(EXTRAS); do $(LOCK) --extra $$extra --constraint locks/dev.txt --output-file locks/$$extra.txt || exit 1; done
 
 proto: venv ## generate Python from proto/
 	$(PY) proto/generate.py
 
-$(VENV)/.locked: locks/dev.txt
+# What builds a source distribution comes first and from its own lock, so that pip fetches nothing unchecked for it.
+$(VENV)/.locked: locks/build.txt locks/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Forecourt needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/packages =python3-venv
 	@echo "Installing the locked dependencies into $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: --no-binary forbiddenfruit -r locks/dev.txt
+	@$(PIP) --require-hashes --only-binary :all: -r locks/build.txt
+	@$(PIP) --require-hashes --no-build-isolation -r locks/dev.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

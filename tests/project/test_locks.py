@@ -73,7 +73,7 @@ def closure(extra: str) -> dict[str, list[Requirement]]:
     return found
 
 
-@pytest.mark.parametrize("extra", [*RUNTIME, "dev"])
+@pytest.mark.parametrize("extra", [*RUNTIME, "build", "dev"])
 def test_every_pin_has_hashes(extra: str) -> None:
     """No package is installed unchecked."""
     listed = entries(extra)
@@ -84,14 +84,14 @@ def test_every_pin_has_hashes(extra: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("extra", [*RUNTIME, "dev"])
+@pytest.mark.parametrize("extra", [*RUNTIME, "build", "dev"])
 def test_no_host_names(extra: str) -> None:
     """A lock says what, not from where: no address, option or comment."""
     text = (ROOT / "locks" / f"{extra}.txt").read_text("utf-8")
     assert re.findall(r"^.*(?:://|^#|--index|--find-links|@ ).*$", text, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize("extra", [*RUNTIME, "dev"])
+@pytest.mark.parametrize("extra", [*RUNTIME, "build", "dev"])
 def test_lock_is_in_step(extra: str) -> None:
     """A lock holds exactly what pyproject.toml brings on this machine, in versions that it allows."""
     locked, needed = pins(extra), closure(extra)
@@ -106,7 +106,7 @@ def test_lock_is_in_step(extra: str) -> None:
     assert refused == []
 
 
-@pytest.mark.parametrize("extra", RUNTIME)
+@pytest.mark.parametrize("extra", [*RUNTIME, "build"])
 def test_devices_run_what_was_tested(extra: str) -> None:
     """The versions of a device are those of the developers."""
     tested = pins("dev")
