@@ -25,6 +25,7 @@ def test_a_skip_fails_in_ci(tmp_path: Path) -> None:
     code = "def test_a():\n    pytest.skip('no')\n\n@pytest.mark.xfail\ndef test_b():\n    assert 0"
     assert "1 skipped, 1 xfailed" in outcome(tmp_path, code)
     assert "1 failed, 1 xfailed" in outcome(tmp_path, code, CI="true")
+    assert "1 error" in outcome(tmp_path, "pytest.importorskip('no_such_module')", CI="true")
 
 
 def test_debugging_is_off_only_where_time_is_measured(tmp_path: Path) -> None:
