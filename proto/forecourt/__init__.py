@@ -1,0 +1,1 @@
+"""The contract of Forecourt in Python, generated from the .proto files beside it."""
