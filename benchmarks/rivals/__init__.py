@@ -1,0 +1,1 @@
+"""The others in a comparison, each in its own process and environment; must never be imported by the product."""
