@@ -1,0 +1,1 @@
+"""Tests of one file each; must never touch a network."""
