@@ -20,6 +20,8 @@ from gateway.log import Log
 
 IDLE_SHARE = 1.75
 """Silence of this many keep-alives ends a connection; a ping went out after the first."""
+PING_SHARE = 0.9
+"""After this part of a keep-alive without a byte in or out a ping goes out."""
 TICK_MAX_S = 1.0
 _PROTOCOL_ERROR, _RECEIVE_MAXIMUM_EXCEEDED = 0x82, 0x93
 
@@ -253,6 +255,10 @@ class Connection:
 
     # Inside
 
+    @property
+    def _ping_after_s(self) -> float:
+        return PING_SHARE * self._keepalive_s
+
     def _check_open(self) -> None:
         if self.closed.done() or self._leaving:
             raise self.error or LinkError("closed by us")
@@ -273,8 +279,8 @@ class Connection:
         if self._keepalive_s and silent_s > IDLE_SHARE * self._keepalive_s:
             self.abort(f"{self._endpoint} was silent for {silent_s:.1f} s")
             return
-        idle_s = max(silent_s, now - self._driver.accepted_at)
-        if self._keepalive_s and idle_s > 0.9 * self._keepalive_s and now - self._pinged_at > 0.5 * self._keepalive_s:
+        unanswered = self._pinged_at > self._driver.received_at
+        if self._keepalive_s and not unanswered and max(silent_s, now - self._driver.accepted_at) > self._ping_after_s:
             self._pinged_at = now
             self._driver.ping()
         pause_s = min(TICK_MAX_S, timeout_s / 8, (self._keepalive_s or TICK_MAX_S) / 16)

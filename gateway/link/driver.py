@@ -54,6 +54,7 @@ class Driver:
     def __init__(self, endpoint: Endpoint) -> None:
         self._loop = asyncio.get_running_loop()
         self._endpoint = endpoint
+        self._frames = Frames(PACKET_BYTES_MAX)
         self._plug: Plug
         self._client: _Client
         self._started = self._ended = self._leaving = self._flushing = self._writing = False
@@ -70,7 +71,7 @@ class Driver:
         """Connects the socket, TLS included; LinkError or LinkRefused."""
         sock = await dial(self._endpoint)
         self.security = getattr(sock, "version", lambda: None)() or "none"
-        self._plug = Plug(sock, Frames(PACKET_BYTES_MAX), self._loop.time)
+        self._plug = Plug(sock, self._frames, self._loop.time)
         self._plug.on_published = self.on_sent
         self._started = True
 
@@ -225,7 +226,7 @@ class Driver:
         self.on_welcome(code.value, flags.session_present, properties)
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, code: ReasonCode, _p: Any) -> None:
-        self.on_landed(mid, code.value)
+        self.on_landed(mid, self._frames.odd_codes.pop(mid, code.value))
 
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: list[ReasonCode], _p: Any) -> None:
         self.on_granted(mid, [code.value for code in codes])

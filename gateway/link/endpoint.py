@@ -59,8 +59,9 @@ class Endpoint:
             raise ConfigError(f"broker URL names no host: {_FORM}")
         if parts.path.strip("/") or parts.query or parts.fragment:
             raise ConfigError(f"broker URL goes on after the port: {_FORM}")
+        port = _PORTS[parts.scheme] if port is None else port
         if parts.scheme == "mqtt":
-            return cls(parts.hostname, port or _PORTS["mqtt"])
+            return cls(parts.hostname, port)
         if tls is None:
             raise ConfigError("mqtts:// needs an identity: give the folder that `forecourt pki dev` or enrolment made")
-        return cls(parts.hostname, port or _PORTS["mqtts"], tls)
+        return cls(parts.hostname, port, tls)

@@ -60,8 +60,7 @@ class Plug:
                 self.eof = True
                 return False
             self.received_at = self._clock()
-            self._frames.feed(data)
-            self._inbox += data
+            self._inbox += self._frames.feed(data)
         return True
 
     def forget(self) -> None:
