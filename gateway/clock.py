@@ -1,5 +1,6 @@
 """The one source of time; must never be asked by a pure core, which is given times instead."""
 
+import os
 import time
 from pathlib import Path
 from typing import Protocol
@@ -56,7 +57,8 @@ class SystemClock:
         """UNTRUSTED outside the years the build can vouch for, SYNCHRONISED where the system's time service says so."""
         if not BUILD_TIME_US <= self.wall_us() <= TRUST_UNTIL_US:
             return ClockQuality.UNTRUSTED
-        return ClockQuality.SYNCHRONISED if _SYNCHRONISED.exists() else ClockQuality.HOLDOVER
+        synchronised = os.access(_SYNCHRONISED, os.F_OK)  # /run is memory: nothing waits for a disk, so the loop may ask
+        return ClockQuality.SYNCHRONISED if synchronised else ClockQuality.HOLDOVER
 
 
 class ManualClock:
