@@ -1,0 +1,40 @@
+"""Arithmetic of pages; must never touch a row."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from gateway.limits import PAGE_BYTES, STORE_BYTES_MIN
+
+_LEAF_BYTES = PAGE_BYTES - 8
+_LOCAL_MAX = PAGE_BYTES - 35
+_LOCAL_MIN = (PAGE_BYTES - 12) * 32 // 255 - 23
+_CHAIN_BYTES = PAGE_BYTES - 4
+
+
+def pages_of(bytes_max: int) -> int:
+    """Pages of a budget in bytes, at least the smallest that works."""
+    return max(bytes_max, STORE_BYTES_MIN) // PAGE_BYTES
+
+
+def row_bytes(payload: int) -> int:
+    """Bytes of the file a row of `payload` bytes takes in a table that grows at its end (SQLite file format, 1.6)."""
+    if payload <= _LOCAL_MAX:
+        return PAGE_BYTES // max(1, _LEAF_BYTES // (payload + 12))
+    local = _LOCAL_MIN + (payload - _LOCAL_MIN) % _CHAIN_BYTES
+    if local > _LOCAL_MAX:
+        local = _LOCAL_MIN
+    chain = -(-(payload - local) // _CHAIN_BYTES)
+    return chain * PAGE_BYTES + PAGE_BYTES // max(1, _LEAF_BYTES // (local + 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many pages the store may have."""
+
+    pages: int
+
+    def free_pages(self, db: sqlite3.Connection) -> int:
+        """Pages that rows may still take, as SQLite counts them in this transaction; costs two reads of page 1."""
+        used: int = db.execute("pragma page_count").fetchone()[0]
+        spare: int = db.execute("pragma freelist_count").fetchone()[0]
+        return self.pages - used + spare

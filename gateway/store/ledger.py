@@ -1,0 +1,72 @@
+"""Epoch and count of commits, kept in the store and beside it; must never let a store go on that lost commits."""
+
+import secrets
+import sqlite3
+from binascii import crc32
+from collections.abc import Callable
+
+from gateway.store.damage import Damaged
+from gateway.store.file import Mark
+
+
+def new_epoch() -> int:
+    """63 random bits, never 0."""
+    return secrets.randbits(62) | 1 << 62
+
+
+def _check(epoch: int, commits: int) -> int:
+    return crc32(epoch.to_bytes(8, "big") + commits.to_bytes(8, "big"))
+
+
+class CommitLedger:
+    """Vouches for the file: what it holds must be at least what was promised."""
+
+    def __init__(self, mark: Mark, open_db: Callable[[], sqlite3.Connection]) -> None:
+        self._mark, self._open_db = mark, open_db
+        self.epoch = 0
+        self._commits = 0
+
+    def found(self, db: sqlite3.Connection) -> None:
+        """Reads the identity of a store; a new one gets its epoch. Raises Damaged when it cannot be trusted."""
+        row = db.execute("select epoch, commits, state_check from store_state").fetchone()
+        if row is None:
+            raise Damaged("state")
+        epoch, commits, check = row
+        if epoch == 0 and commits == 0:
+            self.epoch = new_epoch()
+            self._mark.write(self.epoch, 0)
+            self._store(db)
+            return
+        if check != _check(epoch, commits):
+            raise Damaged("state")
+        known = self._mark.read()
+        if known is not None and (known[0] != epoch or known[1] > commits):
+            raise Damaged("behind_its_mark")
+        self.epoch, self._commits = epoch, commits
+        self._mark.write(epoch, commits)
+
+    def count(self, db: sqlite3.Connection) -> None:
+        """One commit more, inside its transaction."""
+        self._store(db, self._commits + 1)
+
+    def committed(self, db: sqlite3.Connection) -> bool:
+        """Whether the transaction counted last is in the file; then it is marked."""
+        if db.execute("select commits from store_state").fetchone()[0] != self._commits + 1:
+            return False
+        self._commits += 1
+        self._mark.write(self.epoch, self._commits)
+        return True
+
+    def reconnect(self, db: sqlite3.Connection) -> sqlite3.Connection:
+        """A fresh connection to the same file, if it still holds every commit that was promised."""
+        new = self._open_db()
+        epoch, commits, check = new.execute("select epoch, commits, state_check from store_state").fetchone()
+        if (epoch, commits, check) != (self.epoch, self._commits, _check(self.epoch, self._commits)):
+            new.close()
+            raise Damaged("lost_commits")
+        db.close()
+        return new
+
+    def _store(self, db: sqlite3.Connection, commits: int = 0) -> None:
+        row = self.epoch, commits, _check(self.epoch, commits)
+        db.execute("update store_state set epoch = ?, commits = ?, state_check = ?", row)

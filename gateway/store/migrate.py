@@ -1,0 +1,84 @@
+"""Schema by steps, each in one transaction with its record; must never run a step twice or half."""
+
+import sqlite3
+from binascii import crc32
+from collections.abc import Callable, Sequence
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from gateway.errors import StoreTooNew
+from gateway.store.damage import Damaged
+
+MigrationSet = Migrations
+"""The steps of one room. Steps are only ever added at the end, and never renamed."""
+
+_schema = MigrationSet("store")
+
+
+@_schema()
+def state(db: Database) -> None:
+    """Identity of the store, the count of its commits, and the rooms that are done with a rescue."""
+    db.execute(
+        "create table store_state(id integer primary key check (id = 1), epoch integer not null,"
+        " commits integer not null, state_check integer not null, steps_check integer not null, aside text not null)"
+    )
+    db.execute("insert into store_state values(1, 0, 0, 0, 0, '')")
+    db.execute("create table store_salvage(room text primary key) without rowid")
+
+
+def migrate(db: sqlite3.Connection, sets: Sequence[MigrationSet]) -> None:
+    """Applies what is missing; raises StoreTooNew for steps of a later version, Damaged when the record was altered."""
+    database = Database(db)
+    every = [_schema, *sets]
+    if _recorded(db) and _steps_check(db) != _digest(_recorded(db)):
+        raise Damaged("steps")
+    for one in every:
+        unknown = {step.name for step in one.applied(database)} - _names(one)
+        if unknown:
+            raise StoreTooNew(
+                f"the store was written by a newer version: {one.name} knows no {', '.join(sorted(unknown))}"
+            )
+    for one in every:
+        if one.pending(database):
+            _guarded(one, database).apply(database)
+
+
+def _guarded(source: MigrationSet, database: Database) -> MigrationSet:
+    """The pending steps of `source`, each of which also writes the digest of all records, its own included."""
+    guarded = MigrationSet(source.name)
+    for step in source.pending(database):
+        guarded(name=step.name)(_with_digest(source.name, step.name, step.fn))
+    return guarded
+
+
+def _with_digest(room: str, name: str, change: Callable[[Database], None]) -> Callable[[Database], None]:
+    def step(database: Database) -> None:
+        change(database)
+        digest = _digest([*_recorded(database.conn), f"{room}.{name}"])
+        database.conn.execute("update store_state set steps_check = ?", (digest,))
+
+    return step
+
+
+def _names(one: MigrationSet) -> set[str]:
+    nothing = Database(memory=True)
+    try:
+        return {step.name for step in one.pending(nothing)}
+    finally:
+        nothing.close()
+
+
+def _recorded(db: sqlite3.Connection) -> list[str]:
+    if not db.execute("select 1 from sqlite_master where name = '_sqlite_migrations'").fetchone():
+        return []
+    return [name for (name,) in db.execute("select migration_set || '.' || name from _sqlite_migrations")]
+
+
+def _steps_check(db: sqlite3.Connection) -> int:
+    row = db.execute("select steps_check from store_state").fetchone()
+    return int(row[0]) if row else -1
+
+
+def _digest(names: Sequence[str]) -> int:
+    return crc32("\n".join(sorted(names)).encode())

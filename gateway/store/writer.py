@@ -1,0 +1,231 @@
+"""The one thread that writes: jobs that are due share a commit; must never acknowledge what is not on disk."""
+
+import asyncio
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from gateway.errors import Closed, StoreError
+from gateway.log import Log
+from gateway.store.damage import as_store_error, is_damage, is_full
+
+_log = Log("store")
+FAILURES_MAX = 5
+
+
+class Job(Protocol):
+    """Something to be written. It may run again after a commit that failed; only `done` tells that it is durable."""
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Writes, in the commit's transaction and a savepoint of its own; on the writer thread."""
+        ...
+
+    def done(self, error: Exception | None) -> None:
+        """Called on the loop after the commit, or with what prevented it."""
+        ...
+
+
+class Ledger(Protocol):
+    """Counts the commits and vouches for a connection."""
+
+    def count(self, db: sqlite3.Connection) -> None:
+        """Inside each transaction."""
+        ...
+
+    def committed(self, db: sqlite3.Connection) -> bool:
+        """After a commit, or after one that reported an error: whether it is on disk. Moves on when it is."""
+        ...
+
+    def reconnect(self, db: sqlite3.Connection) -> sqlite3.Connection:
+        """Closes `db` and opens the file anew; raises when what it finds cannot be trusted."""
+        ...
+
+
+@contextmanager
+def savepoint(db: sqlite3.Connection) -> Iterator[None]:
+    """What happens inside is undone when an error leaves it; may be nested."""
+    db.execute("savepoint part")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback to part")
+            db.execute("release part")
+        raise
+    db.execute("release part")
+
+
+class Writer:
+    """Runs jobs on its thread. `finish` gets the jobs of each round with their errors, on the loop."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        ledger: Ledger,
+        *,
+        durable: Callable[[sqlite3.Connection], None],
+        finish: Callable[[list[tuple[Job, Exception | None]], bool], None],
+        dead: Callable[[Exception], None],
+    ) -> None:
+        self._db, self._ledger = db, ledger
+        self._durable, self._finish, self._dead = durable, finish, dead
+        self._loop = asyncio.get_running_loop()
+        self._wakes = threading.Condition()
+        self._due: dict[Job, float] = {}
+        self._wake_at = math.inf
+        self._closing = False
+        self._failures = 0
+        self._fatal: Exception | None = None
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def schedule(self, job: Job, delay_s: float = 0.0) -> None:
+        """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread."""
+        due = time.monotonic() + delay_s
+        with self._wakes:
+            error = self._fatal or (Closed("the store is closed") if self._closing else None)
+            if error is None:
+                self._due[job] = min(due, self._due.get(job, math.inf))
+                if due < self._wake_at:
+                    self._wake_at = due
+                    self._wakes.notify()
+                return
+        self._tell(lambda: job.done(error))
+
+    async def aclose(self) -> None:
+        """Writes what is scheduled, then ends the thread and closes its connection."""
+        with self._wakes:
+            self._closing = True
+            self._wake_at = 0.0
+            self._wakes.notify()
+        await asyncio.shield(self._ended)
+
+    def _run(self) -> None:
+        try:
+            while jobs := self._next():
+                self._round(jobs)
+        finally:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._tell(self._end)
+
+    def _next(self) -> list[Job]:
+        """The jobs that are due; those whose time has not come stay, so that urgent commits do not slice bulk."""
+        with self._wakes:
+            while True:
+                now = math.inf if self._closing else time.monotonic()
+                jobs = [job for job, due in self._due.items() if due <= now]
+                for job in jobs:
+                    del self._due[job]
+                self._wake_at = min(self._due.values(), default=math.inf)
+                if jobs or self._closing:
+                    return jobs
+                self._wakes.wait(None if self._wake_at == math.inf else max(0.0, self._wake_at - now))
+
+    def _round(self, jobs: list[Job]) -> None:
+        outcomes: list[tuple[Job, Exception | None]] = [(job, self._fatal) for job in jobs]
+        if self._fatal is None:
+            outcomes = self._commit(jobs)
+        good = any(error is None for _, error in outcomes)
+        if good:
+            self._failures = 0
+            self._durable(self._db)
+        self._tell(lambda: self._finish(outcomes, good))
+
+    def _commit(self, jobs: list[Job]) -> list[tuple[Job, Exception | None]]:
+        """Commits all jobs that can be; a failed commit of several is tried one by one."""
+        outcomes: list[tuple[Job, Exception | None]] = []
+        while jobs:
+            ran, failed, error = self._attempt(jobs)
+            outcomes += failed
+            if error is None:
+                return outcomes + [(job, None) for job in ran]
+            if not ran and failed:  # a job took the whole transaction with it: once more without it
+                jobs = [job for job in jobs if all(job is not bad for bad, _ in failed)]
+                continue
+            self._heal(error)
+            if self._fatal is not None or len(jobs) == 1:
+                return outcomes + [(job, as_store_error(error)) for job in ran or jobs]
+            for job in ran or jobs:
+                outcomes += self._commit([job])
+            return outcomes
+        return outcomes
+
+    def _attempt(self, jobs: list[Job]) -> tuple[list[Job], list[tuple[Job, Exception | None]], Exception | None]:
+        """(jobs that ran, jobs that failed by themselves, error of the transaction)."""
+        db = self._db
+        ran: list[Job] = []
+        failed: list[tuple[Job, Exception | None]] = []
+        try:
+            db.execute("begin immediate")
+            for job in jobs:
+                try:
+                    with savepoint(db):
+                        job.run(db)
+                    ran.append(job)
+                except Exception as error:  # noqa: BLE001 - one failing job never fails its neighbours
+                    failed.append((job, as_store_error(error)))
+                    if is_damage(error):
+                        self.die(error)
+                    if not db.in_transaction:
+                        return [], failed, error
+            if not ran:
+                db.execute("rollback")
+                return [], failed, None
+            self._ledger.count(db)
+            db.execute("commit")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if db.in_transaction:
+                    db.execute("rollback")
+            if not ran or not self._was_committed():
+                return ran, failed, error
+            _log.warning("checkpoint_failed", error=str(error))
+            return ran, failed, None
+        self._ledger.committed(db)
+        return ran, failed, None
+
+    def _was_committed(self) -> bool:
+        """A commit whose checkpoint failed reports an error although it is on disk."""
+        try:
+            return self._ledger.committed(self._db)
+        except sqlite3.Error:
+            return False
+
+    def _heal(self, error: Exception) -> None:
+        """After a failed transaction: a full disk is waited out, anything else costs the connection, then the store."""
+        _log.warning("commit_failed", error=str(error), failures=self._failures)
+        if is_full(error):
+            with suppress(sqlite3.Error):
+                self._db.execute("pragma wal_checkpoint(passive)").fetchall()
+            return
+        self._failures += 1
+        if is_damage(error) or self._failures >= FAILURES_MAX:
+            self.die(error)
+            return
+        try:
+            self._db = self._ledger.reconnect(self._db)
+        except (sqlite3.Error, OSError, StoreError) as again:
+            if is_damage(again):
+                self.die(again)
+
+    def die(self, error: Exception) -> None:
+        """Nothing is accepted any more; whoever composed the store is told, and restarts."""
+        if self._fatal is None:
+            _log.error("store_dead", error=str(error))
+            with self._wakes:
+                self._fatal = as_store_error(error)
+            self._dead(error)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _tell(self, call: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the loop is gone: nobody waits
+            self._loop.call_soon_threadsafe(call)
