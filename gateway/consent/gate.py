@@ -4,14 +4,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gateway.clock import Clock
-from gateway.consent.fields import FieldPolicy
+from gateway.consent.decision import Decision, Policies
 from gateway.consent.grants import Grant, Moment, standing
 from gateway.consent.keyring import Keyring, KeyringFull
-from gateway.consent.policy import SignalPolicy
-from gateway.errors import StoreFull
+from gateway.consent.narrowing import Narrowing
 from gateway.limits import GATE_LANES_MAX, LEASE_CHECK_S
 from gateway.model import WITHOUT_CONSENT, AeadKey, Kind, Lane, PurposeSet
 
@@ -22,56 +21,6 @@ class Narrower(Protocol):
     def narrowed(self, kind: Kind, picks: tuple[int, ...]) -> Kind:
         """The kind of the signals at `picks`; the same object for the same content."""
         ...
-
-
-class Decision(NamedTuple):
-    """What may be kept of a kind: for which purposes, and which of its values (None: all)."""
-
-    purposes: PurposeSet
-    picks: tuple[int, ...] | None
-
-
-class Policies:
-    """The two tables the gate reads, as one; remembers what it found for a path."""
-
-    def __init__(self, signals: SignalPolicy, fields: FieldPolicy) -> None:
-        self.signals, self.fields = signals, fields
-        self._known: dict[str, PurposeSet] = {}
-
-    @classmethod
-    def load(cls) -> "Policies":
-        """Those of the contract; raises ConfigError when they cannot be used."""
-        return cls(SignalPolicy.load(), FieldPolicy())
-
-    def purposes(self, path: str) -> PurposeSet:
-        """What the signal at `path` may be used for; empty where it is denied."""
-        found = self._known.get(path)
-        if found is None:
-            found = self.signals.purposes(path)
-            if len(self._known) < GATE_LANES_MAX:
-                self._known[path] = found
-        return found
-
-    def minimise(self, kind: Kind, allowed: PurposeSet) -> Decision | None:
-        """What of `kind` may be kept where `allowed` are allowed; None is nothing.
-
-        A value stays when one of the purposes that the kind asks for, and that are allowed, allows it; a purpose stays
-        when it allows a value. So a withdrawal of some purposes of a bag never leaves an event of it without a value.
-        """
-        asked = kind.purposes & allowed
-        if not asked:
-            return None
-        if not kind.signals:
-            purposes = asked & self.fields.purposes
-            return Decision(purposes, None) if purposes else None
-        usable = [self.purposes(signal.path) & asked for signal in kind.signals]
-        picks = tuple(index for index, purposes in enumerate(usable) if purposes)
-        if not picks:
-            return None
-        union = 0
-        for purposes in usable:
-            union |= purposes
-        return Decision(union, None if len(picks) == len(usable) else picks)
 
 
 def allowed(subject: int, granted: Mapping[int, PurposeSet]) -> PurposeSet:
@@ -164,6 +113,10 @@ class Gate:
         """The id of the record of consent that `purpose` stands on; empty where it needs none or there is none."""
         return next((g.record_id for g in self._grants if g.subject == subject and g.purpose == purpose), "")
 
+    def narrowing(self, subject: int, gone: PurposeSet) -> Narrowing:
+        """How the bags of a subject shrink; blocks until the keys for that are on disk. Raises StoreError."""
+        return Narrowing(self.policies, self._keyring, subject, gone)
+
     def bar(self, subject: int, gone: PurposeSet) -> None:
         """Takes purposes out of force at once and in memory, before anything is written."""
         with self._lock:
@@ -228,41 +181,3 @@ class Gate:
             snapshot.lanes.clear()
         snapshot.lanes[kind, subject] = lane
         return lane
-
-
-class Narrowing:
-    """How bags of a subject shrink when purposes are withdrawn; its keys are ready and durable."""
-
-    def __init__(self, policies: Policies, keyring: Keyring, subject: int, gone: PurposeSet) -> None:
-        """Makes the keys of the smaller sets; blocks, use a thread. Raises StoreError when they are not durable."""
-        self._policies, self._keyring = policies, keyring
-        self.subject, self.gone = subject, gone
-        for purposes in keyring.sets(subject):
-            if purposes & gone and purposes & ~gone:
-                self._ready(purposes & ~gone)
-        keyring.harden()
-
-    def rest(self, purposes: PurposeSet) -> PurposeSet:
-        """What remains of a bag's purposes; 0 when the bag has to go."""
-        return purposes & ~self.gone
-
-    def picks(self, kind: Kind, rest: PurposeSet) -> tuple[int, ...] | None:
-        """Indices of the values of `kind` that may stay for `rest`; None when none may."""
-        if not kind.signals:
-            return ()
-        kept = tuple(i for i, signal in enumerate(kind.signals) if self._policies.purposes(signal.path) & rest)
-        return kept or None
-
-    def record(self, body: bytes, rest: PurposeSet) -> bytes:
-        """The record without what `rest` does not allow; raises InputError when it cannot be read."""
-        return self._policies.fields.strip(body, rest)
-
-    def key(self, rest: PurposeSet) -> tuple[int, AeadKey] | None:
-        """Id and key of the smaller set; None when the keyring has no room, then the bag has to go."""
-        return self._ready(rest)
-
-    def _ready(self, rest: PurposeSet) -> tuple[int, AeadKey] | None:
-        try:
-            return self._keyring.obtain(self.subject, rest, reserved=True)
-        except StoreFull:
-            return None

@@ -1,0 +1,1 @@
+"""Tests of the consent gate, its tables, grants and keys."""
