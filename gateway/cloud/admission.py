@@ -1,0 +1,149 @@
+"""Takes messages in: effect and numbers in one transaction, each number once; must never know a thread or a socket."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from forecourt.v1 import downlink_pb2
+
+from gateway.clock import Clock
+from gateway.cloud.batches import Batches
+from gateway.cloud.fleet import Fleet
+from gateway.cloud.numbers import SEQ_MAX
+from gateway.cloud.outcome import Outcome
+from gateway.cloud.poison import Poison, Reason, keep_aside
+from gateway.cloud.sinks import Sink
+from gateway.cloud.streams import StreamKey, Streams
+from gateway.errors import InputError, SignatureError
+from gateway.log import Log
+from gateway.model import Stream
+from gateway.wire.batch import read_batch
+from gateway.wire.messages import read_state
+from gateway.wire.topics import UpTopic, parse_up
+
+DeviceKey = Callable[[str], Ed25519PublicKey | None]
+DISK_ERRORS = (sqlite3.OperationalError, sqlite3.InternalError)
+"""What the disk does, not the message."""
+
+log = Log("cloud")
+
+
+class Admission:
+    """Admits messages on the one connection that writes. All of `admit`'s messages become true in one commit."""
+
+    def __init__(self, db: sqlite3.Connection, device_key: DeviceKey, sink: Sink, clock: Clock) -> None:
+        self._db, self._device_key, self._sink, self._clock = db, device_key, sink, clock
+        self.streams = Streams(db)
+        self._fleet = Fleet(db)
+        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside)
+        self._counts: Counter[str] = Counter()
+        self._now_us = 0
+        sink.open(db)
+
+    def admit(self, messages: Sequence[tuple[str, bytes]]) -> list[Outcome]:
+        """Takes (topic, payload) in, in order; sqlite3.Error when the disk refuses, and then nothing was taken."""
+        self._now_us = self._clock.wall_us()
+        heard: dict[str, int] = {}
+        self._db.execute("begin immediate")
+        try:
+            outcomes = [self._one(topic, payload, heard) for topic, payload in messages]
+            self._fleet.heard(heard, self._now_us)
+            self._db.executemany(
+                "insert into counter values (?, ?) on conflict do update set value = value + excluded.value",
+                list(self._counts.items()),
+            )
+            self._db.execute("commit")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            self.streams.forget()
+            self._forget()
+            raise
+        finally:
+            self._counts.clear()
+        return outcomes
+
+    def _one(self, topic: str, payload: bytes, heard: dict[str, int]) -> Outcome:
+        outcome = Outcome()
+        try:
+            with self._savepoint():
+                self._take(topic, payload, outcome, heard)
+        except Poison as poison:
+            outcome = Outcome(device=outcome.device, poison=poison)
+            self._put_aside(outcome.device, topic, payload, poison)
+        return outcome
+
+    def _take(self, topic: str, payload: bytes, outcome: Outcome, heard: dict[str, int]) -> None:
+        try:
+            up, key = self._who(topic)
+            outcome.device = up.device
+            if up.stream is None:
+                self._take_state(up.device, read_state(topic, payload, key), outcome)
+                return
+            batch = read_batch(topic, payload, key)
+            heard[up.device] = self._fleet.boots(up.device, batch.boots) or heard.get(up.device, 0)
+            self._batches.take(StreamKey(up.device, batch.epoch, up.stream), topic, batch, self._now_us, outcome)
+        except (Poison, *DISK_ERRORS):
+            raise
+        except SignatureError as error:
+            raise Poison(Reason.SIGNATURE, str(error)) from error
+        except InputError as error:
+            raise Poison(Reason.MALFORMED, str(error)) from error
+        except Exception as error:  # one message, whatever it holds, must not end the service
+            log.error("message_unforeseen", topic=topic, error=type(error).__name__)
+            raise Poison(Reason.UNFORESEEN, f"{type(error).__name__}: {error}") from error
+
+    def _who(self, topic: str) -> tuple[UpTopic, Ed25519PublicKey]:
+        try:
+            up = parse_up(topic)
+        except InputError as error:
+            raise Poison(Reason.TOPIC, str(error)) from error
+        key = self._device_key(up.device)
+        if key is None:
+            raise Poison(Reason.STRANGER, "no device of that id is enrolled")
+        return up, key
+
+    def _take_state(self, device: str, state: downlink_pb2.DeviceState, outcome: Outcome) -> None:
+        if not self._fleet.take(device, state, self._now_us):
+            self._count("stale_states", 1)
+            return
+        if not state.online:
+            return
+        outcome.born = state
+        for head in state.heads:
+            if head.stream in _STREAMS and 0 < head.floor <= SEQ_MAX:
+                kept = min(head.above[0].first, head.floor + 1) if head.above else 0
+                self.streams.expect(StreamKey(device, head.epoch or state.epoch, Stream(head.stream)), head.floor, kept)
+
+    def _put_aside(self, device: str, topic: str, payload: bytes, poison: Poison) -> None:
+        self._counts[f"poison.{poison.reason}"] += 1
+        keep_aside(self._db, self._now_us, device, topic, payload, poison)
+
+    def _count(self, name: str, count: int) -> None:
+        self._counts[name] += count
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """One message, all or nothing within the transaction; the numbers follow."""
+        self._db.execute("savepoint message")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("rollback to message")
+                self._db.execute("release message")
+            self.streams.drop()
+            self._forget()
+            raise
+        self._db.execute("release message")
+        self.streams.keep()
+
+    def _forget(self) -> None:
+        self._batches.forget()
+        self._fleet.forget()
+        self._sink.open(self._db)
+
+
+_STREAMS = frozenset(Stream)

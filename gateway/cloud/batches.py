@@ -1,0 +1,162 @@
+"""One batch of a device: which bags are new, their effects and numbers; must never begin or end a transaction."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from forecourt.v1 import event_pb2
+
+from gateway.cloud import bags
+from gateway.cloud.control import Control
+from gateway.cloud.dictionaries import Dictionaries, Known
+from gateway.cloud.outcome import Outcome
+from gateway.cloud.poison import Poison, Reason
+from gateway.cloud.sinks import Effects, Sink
+from gateway.cloud.streams import StreamKey, Streams
+from gateway.limits import CLOUD_RANGES_KEPT_MAX
+from gateway.model import SeqRange, Stream
+
+_NOTHING_KNOWN = Known({}, {})
+
+
+@dataclass(slots=True)
+class Taking:
+    """A batch while its bags are taken."""
+
+    key: StreamKey
+    topic: str
+    batch: event_pb2.EventBatch
+    known: Known
+    now_us: int
+    outcome: Outcome
+    effects: list[Effects] = field(default_factory=list)
+    admitted: list[SeqRange] = field(default_factory=list)
+
+
+class Batches:
+    """Takes batches in, in the caller's transaction."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        streams: Streams,
+        sink: Sink,
+        count: Callable[[str, int], None],
+        put_aside: Callable[[str, str, bytes, Poison], None],
+    ) -> None:
+        self._db, self._streams, self._sink, self._count, self._put_aside = db, streams, sink, count, put_aside
+        self._dictionaries = Dictionaries(db)
+        self._control = Control(db, streams, sink, count)
+
+    def take(self, key: StreamKey, topic: str, batch: event_pb2.EventBatch, now_us: int, outcome: Outcome) -> None:
+        """Effects and numbers of a batch that was verified; Poison when nothing of it can be taken."""
+        known = self._dictionary(key, batch)
+        if known is None:
+            self._count("unknown_dictionaries", 1)
+            outcome.unknown_dictionary = batch.dictionary
+            return
+        outcome.key = key
+        taking = Taking(key, topic, batch, known, now_us, outcome)
+        for bag in batch.bags:
+            self._take_bag(taking, bag)
+        self._write(taking.effects)
+        self._streams.save()
+        self._db.executemany(
+            "insert into admitted values (?, ?, ?, ?, ?, ?, ?)",
+            [(*key.row, first, last, now_us, batch.number & _INT_63) for first, last in _joined(taking.admitted)],
+        )
+        self._count("batches", 1)
+        self._count("events", outcome.new)
+        self._count("repeated", outcome.repeated)
+
+    def forget(self) -> None:
+        """A transaction was undone: the tables are the truth."""
+        self._dictionaries.forget()
+        self._control.forget()
+
+    def _dictionary(self, key: StreamKey, batch: event_pb2.EventBatch) -> Known | None:
+        if key.stream is Stream.CONTROL:
+            return _NOTHING_KNOWN
+        self._dictionaries.learn(batch)
+        return self._dictionaries.find(key.device, batch.dictionary)
+
+    def _take_bag(self, taking: Taking, bag: event_pb2.Bag) -> None:
+        """One bag; where it cannot be read it is put aside alone, since its neighbours are not at fault."""
+        numbers, outcome = self._streams.held(taking.key), taking.outcome
+        try:
+            first, last = bags.span(bag)
+            missing = numbers.missing(first, last)
+            fresh = sum(part.size for part in missing)
+            outcome.repeated += bag.count - fresh
+            if not fresh:
+                return
+            if numbers.fragments >= CLOUD_RANGES_KEPT_MAX and first > numbers.floor + 1:
+                self._count("too_scattered", fresh)
+                return
+            if not self._effect(taking, bag, missing):
+                self._count("withdrawn_before", fresh)
+                return
+        except Poison as poison:
+            if poison.reason is Reason.SINK:
+                raise
+            outcome.poison = poison
+            self._put_aside(taking.key.device, taking.topic, bag.SerializeToString(), poison)
+            return
+        self._streams.to_change(taking.key).add(first, last)
+        taking.admitted += missing
+        outcome.new += fresh
+
+    def _effect(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> bool:
+        """The effects of the missing numbers; False where the consent they stand on was withdrawn meanwhile."""
+        if taking.key.stream is Stream.CONTROL:
+            self._take_control(taking, bag, missing)
+            return True
+        stand = bags.standing(taking.batch, bag)
+        found = bags.read(taking.key, bag, stand, taking.known, missing)
+        if stand.subject:
+            received_us = stand.boot.wall_at_boot_us + 1_000 * min((min(e.received_ms) for e in found), default=0)
+            if self._control.withdrawn(taking.key.device, stand.subject, stand.purposes, received_us):
+                return False
+        taking.effects += found
+        return True
+
+    def _take_control(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> None:
+        records = bag.control.records
+        if bag.codec != event_pb2.CODEC_IDENTITY or len(records) != bag.count:
+            raise Poison(Reason.BAG, "a bag of the control stream without its records in clear")
+        for first, last in missing:
+            for seq in range(first, last + 1):
+                record = records[seq - bag.first_seq]
+                try:
+                    reply = self._control.take(taking.key, seq, record, taking.now_us)
+                except Poison as poison:
+                    if poison.reason is Reason.SINK:
+                        raise
+                    self._put_aside(taking.key.device, taking.topic, record.SerializeToString(), poison)
+                    continue
+                if reply is not None:
+                    taking.outcome.replies.append(reply)
+
+    def _write(self, effects: Sequence[Effects]) -> None:
+        if not effects:
+            return
+        try:
+            self._sink.write(self._db, effects)
+        except (sqlite3.OperationalError, sqlite3.InternalError):
+            raise
+        except Exception as error:
+            raise Poison(Reason.SINK, f"{type(error).__name__}: {error}") from error
+
+
+_INT_63 = (1 << 63) - 1
+
+
+def _joined(ranges: Sequence[SeqRange]) -> list[SeqRange]:
+    """The same ranges, those that follow one another as one."""
+    out: list[SeqRange] = []
+    for item in ranges:
+        if out and out[-1].last + 1 == item.first:
+            out[-1] = SeqRange(out[-1].first, item.last)
+        else:
+            out.append(item)
+    return out

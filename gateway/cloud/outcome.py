@@ -1,0 +1,27 @@
+"""What became of one message; must never hold a decision."""
+
+from dataclasses import dataclass, field
+
+from forecourt.v1 import downlink_pb2
+
+from gateway.cloud.control import Reply
+from gateway.cloud.poison import Poison
+from gateway.cloud.streams import StreamKey
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one message. `new` and `repeated` count events.
+
+    `key` is set where a receipt is owed, `unknown_dictionary` where one is to be asked for, `born` for a birth, and
+    `poison` where the message or a bag of it was put aside.
+    """
+
+    device: str = ""
+    key: StreamKey | None = None
+    new: int = 0
+    repeated: int = 0
+    unknown_dictionary: int | None = None
+    born: downlink_pb2.DeviceState | None = None
+    replies: list[Reply] = field(default_factory=list)
+    poison: Poison | None = None

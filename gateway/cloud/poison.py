@@ -1,0 +1,47 @@
+"""Messages not to be believed or not to be read, kept aside and counted; must never keep more than its bounds."""
+
+import sqlite3
+from enum import StrEnum
+
+from gateway.errors import InputError
+from gateway.limits import POISON_KEPT_MAX, POISON_PAYLOAD_BYTES_MAX
+
+
+class Reason(StrEnum):
+    """Why a message was put aside."""
+
+    TOPIC = "topic"
+    STRANGER = "stranger"
+    SIGNATURE = "signature"
+    HEADER = "header"
+    MALFORMED = "malformed"
+    DICTIONARY = "dictionary"
+    NUMBERS = "numbers"
+    BAG = "bag"
+    SINK = "sink"
+    UNFORESEEN = "unforeseen"
+
+
+class Poison(InputError):
+    """A message that is put aside for a reason; acknowledged, so that the broker does not bring it again."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+def keep_aside(db: sqlite3.Connection, at_us: int, device: str, topic: str, payload: bytes, poison: Poison) -> None:
+    """Keeps the message for people to look at; the oldest goes when there are too many, and long ones are cut."""
+    db.execute(
+        "insert into poison values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            at_us,
+            device,
+            topic[:256],
+            str(poison.reason),
+            poison.detail[:256],
+            len(payload),
+            payload[:POISON_PAYLOAD_BYTES_MAX],
+        ),
+    )
+    db.execute("delete from poison where rowid <= (select max(rowid) from poison) - ?", (POISON_KEPT_MAX,))

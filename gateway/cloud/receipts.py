@@ -1,0 +1,70 @@
+"""What is owed to devices, and the receipts that say it; must never build one from numbers that are not hardened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from forecourt.v1 import control_pb2, downlink_pb2
+
+from gateway.cloud.inbox import Hardened
+from gateway.cloud.numbers import Numbers
+from gateway.cloud.outcome import Outcome
+from gateway.cloud.streams import StreamKey
+from gateway.limits import RECEIPT_EVENTS, RECEIPT_RANGES_MAX
+
+UNKNOWN_DICTIONARIES_MAX = 64
+STREAMS_OF_RECEIPT_MAX = 32
+
+
+@dataclass(slots=True)
+class Owed:
+    """What devices wait for since the last receipts. `events` counts those taken in, new and repeated."""
+
+    events: int = 0
+    streams: set[StreamKey] = field(default_factory=set)
+    births: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, set[int]] = field(default_factory=dict)
+
+    def note(self, outcome: Outcome) -> None:
+        """Adds what a message's outcome calls for."""
+        self.events += outcome.new + outcome.repeated
+        if outcome.key is not None:
+            self.streams.add(outcome.key)
+        if outcome.born is not None:
+            self.births[outcome.device] = outcome.born.epoch
+        if outcome.unknown_dictionary is not None:
+            asked = self.unknown.setdefault(outcome.device, set())
+            if len(asked) < UNKNOWN_DICTIONARIES_MAX:
+                asked.add(outcome.unknown_dictionary)
+
+    def __bool__(self) -> bool:
+        return bool(self.streams or self.births or self.unknown)
+
+    def due_at_once(self, events_max: int = RECEIPT_EVENTS) -> bool:
+        """Whether so many events wait that senders may run dry."""
+        return self.events >= events_max
+
+
+def receipts(owed: Owed, hardened: Hardened, cloud_boot: int) -> Iterator[tuple[str, downlink_pb2.Receipt]]:
+    """The receipts to send, by device."""
+    by_device: dict[str, list[StreamKey]] = {device: [] for device in (*owed.births, *owed.unknown)}
+    for key in sorted(hardened.held):
+        by_device.setdefault(key.device, []).append(key)
+    for device, keys in by_device.items():
+        unknown = sorted(owed.unknown.get(device, ()))
+        for start in range(0, len(keys) or 1, STREAMS_OF_RECEIPT_MAX):
+            receipt = downlink_pb2.Receipt(
+                cloud_boot=cloud_boot, number=hardened.number, unknown_dictionaries=() if start else unknown
+            )
+            for key in keys[start : start + STREAMS_OF_RECEIPT_MAX]:
+                receipt.streams.append(stream_receipt(key, hardened.held[key]))
+            yield device, receipt
+
+
+def stream_receipt(key: StreamKey, numbers: Numbers) -> downlink_pb2.StreamReceipt:
+    """What is held of one stream. Of many ranges the lowest, so that the floor rises and makes room for the others."""
+    return downlink_pb2.StreamReceipt(
+        epoch=key.epoch,
+        stream=int(key.stream),
+        floor=numbers.floor,
+        above=[control_pb2.Range(first=first, last=last) for first, last in numbers.above[:RECEIPT_RANGES_MAX]],
+    )

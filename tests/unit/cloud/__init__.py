@@ -1,0 +1,1 @@
+"""Tests of the cloud kit without a broker."""
