@@ -32,6 +32,7 @@ def blocking_detector() -> BlockBuster:
     detector = BlockBuster(PRODUCT)
     for name in [name for name in detector.functions if name.startswith("threading.Lock.")]:
         del detector.functions[name]
+    detector.functions["os.access"].can_block_in("gateway/clock.py", {"quality"})  # asks /run, which is memory
     return detector
 
 

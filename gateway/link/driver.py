@@ -176,7 +176,10 @@ class Driver:
         if self._ended:
             return
         self._guarded(self._client.loop_write)
-        self._watch_writes()
+        if self._plug.broken:
+            self._on_readable()
+        else:
+            self._watch_writes()
 
     def _watch_writes(self) -> None:
         if self._ended:

@@ -32,6 +32,7 @@ class Plug:
         self._publishing = False
         self.eof = False
         self.failure: OSError | None = None
+        self._write_failure: OSError | None = None
         self.received_at = self.accepted_at = clock()
         self.on_published: Callable[[], None] = lambda: None
         if sock.family in {socket.AF_INET, socket.AF_INET6}:
@@ -43,6 +44,11 @@ class Plug:
         """Whether the library has something to take: bytes, or the end."""
         return self._taken < len(self._inbox) or self.eof
 
+    @property
+    def broken(self) -> bool:
+        """Whether a write has failed."""
+        return self._write_failure is not None
+
     def fill(self) -> bool:
         """Takes what has arrived. True: more may lie in TLS buffers, of which the selector knows nothing.
 
@@ -52,6 +58,8 @@ class Plug:
             try:
                 data = self._sock.recv(READ_BYTES)
             except _WOULD_BLOCK:
+                if self._write_failure is not None:
+                    self.failure, self.eof = self._write_failure, True
                 return False
             except OSError as failure:
                 self.failure, self.eof = failure, True
@@ -84,11 +92,20 @@ class Plug:
         return data
 
     def send(self, buffer: bytes | bytearray) -> int:
-        """Hands bytes of one packet to the kernel; the library calls with the rest of a packet until it is through."""
+        """Hands bytes of one packet to the kernel; the library calls with the rest of a packet until it is through.
+
+        A failed write is not raised: the peer's reason may wait to be read, and the library would not read any more.
+        The next `fill` ends the connection.
+        """
         if self._rest == 0:
             self._rest = len(buffer)
             self._publishing = buffer[0] >> 4 == PUBLISH
-        sent = self._sock.send(buffer)
+        try:
+            sent = self._sock.send(buffer)
+        except _WOULD_BLOCK:
+            raise
+        except OSError as failure:
+            self._write_failure, sent = failure, len(buffer)
         self.accepted_at = self._clock()
         self._rest -= sent
         if self._rest == 0 and self._publishing:

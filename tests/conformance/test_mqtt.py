@@ -116,13 +116,13 @@ async def test_the_quota_is_whole_after_cancelling_thousands() -> None:
         for packet in held:
             await peer.send(puback(packet.mid, 0x87 if packet.mid % 2 else 0))
         open_now = 0
-        while (packet := await peer.read()) is not None:
-            if packet.kind != PUBLISH:
+        while (sent := await peer.read()) is not None:
+            if sent.kind != PUBLISH:
                 continue
             open_now += 1
             most["open"] = max(most["open"], open_now)
             if open_now == 8:  # the window is full again: answer all
-                for mid in [sent.mid for sent in peer.publishes[-8:]]:
+                for mid in [held_now.mid for held_now in peer.publishes[-8:]]:
                     await peer.send(puback(mid))
                 open_now = 0
 

@@ -151,7 +151,7 @@ def config_text(folder: Path, port: int, tls: "Pki | None", acl: bool, options: 
         "log_type": "all",
         "connection_messages": "true",
         "allow_anonymous": "true",
-        "max_queued_messages": 0,
+        "max_queued_messages": 1_000_000,
         "max_queued_bytes": 64 << 20,
         "max_inflight_messages": 64,
         "max_packet_size": 1_100_000,

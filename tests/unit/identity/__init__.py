@@ -1,0 +1,1 @@
+"""Identity: key files, certificates, contexts."""
