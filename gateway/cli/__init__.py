@@ -1,0 +1,1 @@
+"""The command `forecourt`: verbs that teach in --help; must never contain logic."""
