@@ -1,5 +1,6 @@
 """The consent gate, its grants and its keys; must never talk to a network."""
 
+from gateway.consent.consent import Consent, ConsentStatus
 from gateway.consent.decision import Decision, Policies
 from gateway.consent.fields import FieldPolicy, Finding, check_contract
 from gateway.consent.gate import Gate, decide
@@ -10,6 +11,8 @@ from gateway.consent.policy import Classified, SignalPolicy
 
 __all__ = [
     "Classified",
+    "Consent",
+    "ConsentStatus",
     "Decision",
     "FieldPolicy",
     "Finding",

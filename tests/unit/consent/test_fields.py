@@ -1,6 +1,7 @@
 """The contract's fields: each is classified or the build fails, and what is not granted is stripped."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from forecourt.v1 import classification_pb2 as c
@@ -13,6 +14,7 @@ from gateway.errors import InputError
 from gateway.model import DataTier, purpose_set
 from tests.unit.consent.parts import ANALYTICS, DRIVING, PROFILE
 
+PERSONAL: Any = c.personal
 Field = descriptor_pb2.FieldDescriptorProto
 TRIP = Record(trip=Trip(id=7, phase=Trip.PHASE_ENDED, distance_m=1234.5))
 
@@ -26,7 +28,7 @@ def field(name: str, number: int, kind: str = "", said: c.Classification | None 
     if more.get("repeated"):
         made.label = Field.LABEL_REPEATED
     if said is not None:
-        made.options.Extensions[c.personal].CopyFrom(said)
+        made.options.Extensions[PERSONAL].CopyFrom(said)
     return made
 
 
