@@ -57,7 +57,8 @@ class SystemClock:
         """UNTRUSTED outside the years the build can vouch for, SYNCHRONISED where the system's time service says so."""
         if not BUILD_TIME_US <= self.wall_us() <= TRUST_UNTIL_US:
             return ClockQuality.UNTRUSTED
-        synchronised = os.access(_SYNCHRONISED, os.F_OK)  # /run is memory: nothing waits for a disk, so the loop may ask
+        # The loop may ask: /run is memory, nothing waits for a disk.
+        synchronised = os.access(_SYNCHRONISED, os.F_OK)
         return ClockQuality.SYNCHRONISED if synchronised else ClockQuality.HOLDOVER
 
 
