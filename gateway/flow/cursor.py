@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.flow.ranges import common, merged, without
 from gateway.limits import BAG_EVENTS_MAX
-from gateway.model import SeqRange, Stream
+from gateway.model import PurposeSet, SeqRange, Stream
 
 PIECES_MAX = 1_024
 """Ranges kept apart in the backlog of a stream; beyond it the whole stream is sent again from its floor."""
@@ -21,13 +21,17 @@ PIECES_MAX = 1_024
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """A batch on its way: when it was published, and how many of its events have no receipt yet."""
+    """A batch on its way: when it was published, and how many of its events have no receipt yet.
+
+    The uplink notes which dictionary the batch names and about whom it is: pairs of subject and purposes.
+    """
 
     stream: Stream
     sent_at_s: float
     left: int
     replayed: bool
-    dictionary: int = 0
+    digest: int = 0
+    about: frozenset[tuple[int, PurposeSet]] = frozenset()
 
 
 class Sent(NamedTuple):
@@ -78,8 +82,10 @@ class StreamCursor:
         return self._batches[0] if self._batches else None
 
     def connected(self, last: int, floor: int) -> None:
-        """A new connection: everything up to `last` is backlog, whatever was on its way included."""
+        """A new connection: everything above `floor`, up to `last`, is backlog; the shelf is the truth."""
         self.gone_to(min(floor, last))
+        self.floor = min(floor, last)
+        self._told = (self.floor, ())
         self.fresh = max(self.fresh, last)
         self.rewind()
 
@@ -141,12 +147,9 @@ class StreamCursor:
 
     def lost(self, batch: Batch, parts: int = 1) -> list[SeqRange]:
         """The bags of a batch go back into the backlog, in `parts` pieces that are not taken together; returns them."""
-        bags = [SeqRange(item.first, item.last) for item in self._sent if item.batch is batch]
+        bags = self.forsake(batch)
         if not bags:
             return []
-        self._sent = [item for item in self._sent if item.batch is not batch]
-        self.unreceipted -= batch.left
-        batch.left = 0
         per_piece = -(-len(bags) // parts)
         back: list[SeqRange] = []
         for start in range(0, len(bags), per_piece):
@@ -156,6 +159,15 @@ class StreamCursor:
             self.rewind()
         else:
             self.pieces = pieces
+        return bags
+
+    def forsake(self, batch: Batch) -> list[SeqRange]:
+        """The bags of a batch are not on their way any more; returns them."""
+        bags = [SeqRange(item.first, item.last) for item in self._sent if item.batch is batch]
+        if bags:
+            self._sent = [item for item in self._sent if item.batch is not batch]
+            self.unreceipted -= batch.left
+            batch.left = 0
         return bags
 
     def _free(self, covered: SeqRange) -> int:

@@ -179,6 +179,11 @@ class SendWindow:
         self._unblock()
         return self.cursors[batch.stream].lost(batch, parts)
 
+    def forsake(self, batch: Batch) -> None:
+        """The bags of a batch are never sent again: they leave the shelf another way."""
+        self._unblock()
+        self.cursors[batch.stream].forsake(batch)
+
     def rewind(self) -> int:
         """Everything on its way may be gone, in all streams; returns how many events that are."""
         self._unblock()

@@ -25,6 +25,7 @@ class Journeys(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The process dies: nothing but the shelf is left."""
+        self.settles: list[tuple[Stream, list[SeqRange]]] = []
         self.flying: list[tuple[Batch, list[SeqRange]]] = []
         floors = {stream: self.shelf.floor(stream) for stream in Stream}
         self.window = SendWindow(floors, self.shelf.last, unreceipted_max=WINDOW, urgent_reserve=RESERVE)
@@ -67,8 +68,17 @@ class Journeys(RuleBasedStateMachine):
         """The cloud tells what it has; the shelf follows at once or later."""
         floor, above = self.cloud.receipt(stream, self.shelf.gone[stream])
         told = self.window.receipt(stream, self.shelf.last[stream], self.shelf.floor(stream), floor, above)
-        if settle and told is not None:
-            self.shelf.settle(stream, [SeqRange(1, told.floor), *told.above])
+        if told is not None:
+            self.settles.append((stream, [SeqRange(1, told.floor), *told.above]))
+        if settle:
+            self.commit()
+
+    @rule()
+    def commit(self) -> None:
+        """Settlements are written; a restart loses those that are not."""
+        for stream, ranges in self.settles:
+            self.shelf.settle(stream, ranges)
+        self.settles.clear()
 
     @rule(stream=STREAMS, pick=PICKS)
     def evict(self, stream: Stream, pick: int) -> None:

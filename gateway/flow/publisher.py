@@ -1,0 +1,309 @@
+"""Makes signed batches of bags and publishes them; must never publish what the gate has not just allowed."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.errors import LinkError, TooLarge
+from gateway.flow.budget import Budget
+from gateway.flow.cursor import Batch
+from gateway.flow.pace import Pace
+from gateway.flow.window import SendWindow, Turn
+from gateway.identity import Identity
+from gateway.limits import BAG_EVENTS_MAX
+from gateway.link import Connection
+from gateway.log import Log
+from gateway.model import OpenBag, Purpose, PurposeSet, SeqRange, Stream
+from gateway.outbox import Gate, Outbox
+from gateway.wire.batch import build_batch
+from gateway.wire.topics import Topics
+
+log = Log("flow")
+
+NO_SUBSCRIBER = 0x10
+FAILURE = 0x80
+TOO_BIG = frozenset({0x95, 0x99})
+CONTENT_TYPE = "application/protobuf"
+_ROUNDING = 64
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A batch that the broker has not answered for. `batch` is None for one that is sent again on request."""
+
+    published: asyncio.Future[int]
+    stream: Stream
+    batch: Batch | None
+    bags: tuple[SeqRange, ...]
+    about: frozenset[tuple[int, PurposeSet]]
+    with_dictionary: bool
+    size: int
+    sent_at_s: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts since the process began."""
+
+    batches: int = 0
+    bytes: int = 0
+    stale: int = 0
+    nobody: int = 0
+    refused: int = 0
+    quarantined: int = 0
+    alarm: int = 0
+
+
+Records = Callable[[int, Purpose], str]
+"""The id of the record of consent of a subject for a purpose."""
+
+
+class Publisher:
+    """What goes up on one connection after the other, under the windows, the pace and the budget."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        gate: Gate,
+        identity: Identity,
+        window: SendWindow,
+        pace: Pace,
+        budget: Budget,
+        wake: asyncio.Event,
+        records: Records,
+    ) -> None:
+        self._outbox, self._gate, self._identity = outbox, gate, identity
+        self._window, self._pace, self._budget, self._wake, self._records = window, pace, budget, wake, records
+        self._topics = Topics(identity.device)
+        self._loop = asyncio.get_running_loop()
+        self._flights: dict[Flight, None] = {}
+        self._told: dict[Stream, int] = {}
+        self._bare: set[Stream] = set()
+        self._under_way: asyncio.Future[None] | None = None
+        self._event_bytes = dict.fromkeys(Stream, 16.0)
+        self._connection: Connection | None = None
+        self.tally = Tally()
+
+    def connected(self, connection: Connection) -> None:
+        """A new connection: nothing is with the broker, and the cloud is told the dictionary again."""
+        self._connection = connection
+        self._flights.clear()
+        self._told.clear()
+        self._pace.connected(connection.packet_bytes_max)
+
+    def forget_dictionaries(self, stream: Stream | None = None) -> None:
+        """The batch that carried the dictionary may be lost: the next one carries it too."""
+        if stream is None:
+            self._told.clear()
+        else:
+            self._told.pop(stream, None)
+
+    async def send_next(self, now_s: float, hold_backlog: bool) -> bool:
+        """Publishes one batch, if there is one that may go; raises LinkError when the connection ended."""
+        connection = self._connection
+        if connection is None or not connection.writable or not self._pace.may_send(now_s):
+            return False
+        turn = self._window.pick(
+            self._outbox.last,
+            lambda stream, replayed: not (replayed and hold_backlog) and self._budget.allows(stream, replayed, now_s),
+        )
+        if turn is None:
+            return False
+        version = self._gate.version
+        self._under_way = self._loop.create_future()
+        try:
+            taken = await self._outbox.take(turn.stream, turn.after, turn.up_to, self._bytes_wanted(turn))
+            if self._connection is not connection or self._gate.version != version:
+                self.tally.stale += 1
+                self._outbox.release(turn.stream, [_range(bag) for bag in taken.bags])
+                return True
+            self._publish(connection, turn, taken.bags, taken.scanned_to)
+        finally:
+            self._under_way.set_result(None)
+            self._under_way = None
+        return True
+
+    async def resend(self, stream: Stream, wanted: SeqRange) -> int:
+        """Publishes settled bags once more, as far as they are kept; returns how many events the broker took.
+
+        Raises LinkError when there is no connection, or it ends before the last of them.
+        """
+        count, after = 0, wanted.first - 1
+        while after < wanted.last:
+            connection = self._connection
+            if connection is None or connection.closed.done():
+                raise LinkError("there is no connection")
+            await connection.wait_writable()
+            version = self._gate.version
+            taken = await self._outbox.read_settled(stream, SeqRange(after + 1, wanted.last), self._pace.batch_bytes)
+            if self._gate.version != version:
+                continue
+            if not taken.bags:
+                break
+            flight = self._launch(connection, stream, taken.bags, replayed=True)
+            if await asyncio.shield(flight.published) == 0:
+                count += sum(bag.count for bag in taken.bags)
+            after = taken.scanned_to
+        return count
+
+    async def hand_out_done(self) -> None:
+        """Returns when no hand-out is under way that began before the call."""
+        while (under_way := self._under_way) is not None:
+            await asyncio.shield(under_way)
+            break
+
+    def about(self, subject: int, purposes: PurposeSet) -> bool:
+        """Whether bytes about a subject for one of these purposes may still leave this process."""
+        connection = self._connection
+        return connection is not None and any(
+            concerns(flight.about, subject, purposes) and connection.holds(flight.published) for flight in self._flights
+        )
+
+    def suspects(self) -> list[Flight]:
+        """What is with the broker and not answered for, the largest last."""
+        return sorted(self._flights, key=lambda flight: flight.size)
+
+    def quarantine(self, stream: Stream, bag: SeqRange, code: int) -> None:
+        """A bag that no broker takes leaves the shelf with a gap."""
+        self.tally.quarantined += bag.size
+        log.error("bag_quarantined", stream=stream.word, first=bag.first, count=bag.size, code=code)
+        self._outbox.quarantine(stream, [bag])
+
+    def condemn(self, flight: Flight, code: int) -> None:
+        """A batch of one bag ends connections: the bag leaves the shelf."""
+        if flight.batch is not None and flight.batch.left:
+            self._window.forsake(flight.batch)
+            self.quarantine(flight.stream, flight.bags[0], code)
+
+    def _bytes_wanted(self, turn: Turn) -> int:
+        """As much as the batch should have, and little more than there is room for."""
+        events = min(turn.room, max(BAG_EVENTS_MAX, self._window.unreceipted_max // 4))
+        return max(1, min(self._pace.batch_bytes, int(events * self._event_bytes[turn.stream]) + _ROUNDING))
+
+    def _publish(self, connection: Connection, turn: Turn, bags: Sequence[OpenBag], scanned_to: int) -> None:
+        """Publishes as many of the bags as fit into the window, the pace and the packet; the rest is put back."""
+        fit = min(self._window.fitting(turn, [bag.count for bag in bags]), self._pace.bags_max)
+        flight = None
+        while fit and flight is None:
+            try:
+                flight = self._launch(connection, turn.stream, bags[:fit], turn.replayed)
+            except TooLarge:
+                if fit == 1 and not self._bare_next(turn.stream):
+                    self._window.sent(turn, [], bags[0].last_seq, self._loop.time())
+                    self.quarantine(turn.stream, _range(bags[0]), 0)
+                    self._outbox.release(turn.stream, [_range(bag) for bag in bags[1:]])
+                    return
+                fit = max(1, fit // 2)
+        if fit < len(bags):
+            self._outbox.release(turn.stream, [_range(bag) for bag in bags[fit:]])
+            scanned_to = bags[fit - 1].last_seq if fit else turn.after
+        if not fit and bags:
+            return
+        batch = self._window.sent(turn, [_range(bag) for bag in bags[:fit]], scanned_to, self._loop.time())
+        if flight is not None:
+            flight.batch = batch
+            batch.about = flight.about
+            batch.digest = self._outbox.dictionary.digest
+
+    def _launch(self, connection: Connection, stream: Stream, bags: Sequence[OpenBag], replayed: bool) -> Flight:
+        digest = self._outbox.dictionary.digest
+        with_dictionary = self._told.get(stream) != digest and stream not in self._bare
+        payload = build_batch(
+            self._topics,
+            stream,
+            self._outbox.epoch,
+            self.tally.batches + 1,
+            self._outbox.dictionary,
+            with_dictionary,
+            self._outbox.boots(),
+            bags,
+            lambda _: replayed,
+            self._records,
+            self._identity.key,
+        )
+        published = connection.publish(
+            self._topics.events(stream),
+            payload,
+            expiry_s=int(self._window.receipt_timeout_s),
+            content_type=CONTENT_TYPE,
+        )
+        now_s = self._loop.time()
+        about = frozenset((bag.subject, bag.purposes) for bag in bags)
+        ranges = tuple(_range(bag) for bag in bags)
+        flight = Flight(published, stream, None, ranges, about, with_dictionary, len(payload), now_s)
+        self._flights[flight] = None
+        published.add_done_callback(partial(self._landed, connection, flight))
+        if with_dictionary:
+            self._told[stream] = digest
+        events = sum(bag.count for bag in bags)
+        self._event_bytes[stream] += (len(payload) / events - self._event_bytes[stream]) / 8
+        self._pace.sent(len(payload))
+        self._budget.spend(stream, replayed, len(payload), now_s)
+        self.tally.batches += 1
+        self.tally.bytes += len(payload)
+        return flight
+
+    def _bare_next(self, stream: Stream) -> bool:
+        """Whether a single bag that is too large may be so because of the dictionary: then it goes without once."""
+        if stream in self._bare or self._told.get(stream) == self._outbox.dictionary.digest:
+            return False
+        self._bare.add(stream)
+        log.error("dictionary_too_large", stream=stream.word)
+        return True
+
+    def _landed(self, connection: Connection, flight: Flight, published: asyncio.Future[int]) -> None:
+        """The broker answered for a batch, or the connection is over."""
+        if self._connection is not connection:
+            return
+        if published.cancelled() or published.exception() is not None:
+            return  # the next connection begins with everything again; until then the flight is a suspect
+        self._flights.pop(flight, None)
+        now_s, code = self._loop.time(), published.result()
+        self._pace.landed(flight.size, flight.sent_at_s, now_s)
+        self._wake.set()
+        if code < FAILURE and code != NO_SUBSCRIBER:
+            self._bare.discard(flight.stream)
+            if self._pace.accepted():
+                log.info("publish_accepted_again", after=self.tally.alarm)
+                self.tally.alarm = 0
+            return
+        self.forget_dictionaries(flight.stream)
+        if code == NO_SUBSCRIBER:
+            self.tally.nobody += 1
+            self._pace.refused(now_s, later=False)
+            self._put_back(flight)
+        elif code in TOO_BIG:
+            self._too_big(flight, code)
+        else:
+            (log.warning if self.tally.alarm != code else log.debug)("publish_refused", code=f"0x{code:02x}")
+            self.tally.refused += 1
+            self.tally.alarm = code
+            self._pace.refused(now_s, later=True)
+            self._put_back(flight)
+
+    def _too_big(self, flight: Flight, code: int) -> None:
+        """Only one bag of a batch may be at fault: halve until it stands alone."""
+        if flight.batch is None:
+            return
+        if len(flight.bags) > 1:
+            self._put_back(flight, parts=2)
+        elif flight.with_dictionary and flight.stream not in self._bare:
+            self._bare.add(flight.stream)
+            self._put_back(flight)
+        else:
+            self._bare.discard(flight.stream)
+            self.condemn(flight, code)
+
+    def _put_back(self, flight: Flight, parts: int = 1) -> None:
+        if flight.batch is not None:
+            self._outbox.release(flight.stream, self._window.lost(flight.batch, parts))
+
+
+def concerns(about: frozenset[tuple[int, PurposeSet]], subject: int, purposes: PurposeSet) -> bool:
+    """Whether one of these pairs is about the subject and one of the purposes."""
+    return any(whose == subject and held & purposes for whose, held in about)
+
+
+def _range(bag: OpenBag) -> SeqRange:
+    return SeqRange(bag.first_seq, bag.last_seq)
