@@ -97,6 +97,10 @@ class Gate:
         """The data key of that id; None when it was destroyed or never known here."""
         return self._keyring.key(key_id)
 
+    def control_key(self) -> tuple[int, AeadKey]:
+        """Id and key for what a device tells of itself: no subject, no purpose, never withdrawn; raises StoreFull."""
+        return self._keyring.obtain(0, 0, reserved=True)
+
     def harden(self) -> None:
         """Makes every key that was handed out durable, before the first commit that uses it; raises StoreError."""
         self._keyring.harden()

@@ -114,9 +114,15 @@ def intents(db: sqlite3.Connection) -> list[Intent]:
     return [Intent(*row) for row in db.execute("select id, subject, purposes from consent_intent order by id")]
 
 
-def finish(db: sqlite3.Connection, intent: Intent) -> None:
-    """The keys of this withdrawal are destroyed."""
-    db.execute("delete from consent_intent where id = ?", (intent.id,))
+def finish(db: sqlite3.Connection, intent: Intent) -> State:
+    """The keys of this withdrawal are destroyed: it is done, and so is its part of others of the same subject."""
+    for other in intents(db):
+        left = other.purposes & ~intent.purposes
+        if other.subject == intent.subject and left != other.purposes:
+            row = left, _digest(other.subject, left), other.id
+            db.execute("update consent_intent set purposes = ?, digest = ? where id = ?", row)
+    db.execute("delete from consent_intent where purposes = 0")
+    return read(db)
 
 
 def salvage(damaged: DamagedStore, db: sqlite3.Connection) -> int:

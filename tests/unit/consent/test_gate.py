@@ -226,6 +226,16 @@ def test_the_record_of_consent_is_named(tmp_path: Path) -> None:
     assert (gate.records(5, DRIVING), gate.records(6, DRIVING), gate.records(5, PROFILE)) == ("r-1", "r-2", "")
 
 
+def test_the_control_key_belongs_to_nobody(tmp_path: Path) -> None:
+    """What the device says of itself needs no consent and has its own key, the same after a restart."""
+    gate = gate_of(tmp_path, [Grant(5, DRIVING)])
+    key_id, key = gate.control_key()
+    assert gate.control_key() == (key_id, key)
+    assert not gate.may_leave(0, 0), "nothing else has no purpose"
+    gate.harden()
+    assert gate_of(tmp_path).control_key()[0] == key_id
+
+
 def test_a_narrowing_knows_what_stays(tmp_path: Path) -> None:
     """Which purposes, which values, and a key that is on disk before it is needed."""
     gate = gate_of(tmp_path, [Grant(5, DRIVING), Grant(5, ANALYTICS)])
