@@ -32,6 +32,12 @@ def test_the_wheel_brings_the_product_and_nothing_else(wheel: zipfile.ZipFile) -
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == here
 
 
+def test_the_wheel_brings_the_policy_of_signals(wheel: zipfile.ZipFile) -> None:
+    """Without the table the gate denies everything."""
+    table = "forecourt/v1/signal_policy.toml"
+    assert wheel.read(table) == (ROOT / "proto" / table).read_bytes()
+
+
 def test_the_wheel_brings_one_command(wheel: zipfile.ZipFile) -> None:
     """One command, and the verbs that agents and simulators add to it."""
     (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]

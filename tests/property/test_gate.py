@@ -79,7 +79,7 @@ def test_fewer_grants_never_allow_more(kind: Kind, subject: int, grants: list[Gr
 
 @given(kinds(), SUBJECTS, GRANTS)
 def test_exactly_the_granted_signals_are_picked(kind: Kind, subject: int, grants: list[Grant]) -> None:
-    """A signal stays if and only if one purpose is asked for, granted, and allowed by the table; never a forbidden one."""
+    """A signal stays if and only if one purpose is asked for, granted, and allowed by the table."""
     granted = {g.purpose for g in grants if g.subject == subject and standing([g], NOW).granted}
     granted -= {Purpose.SAFETY, Purpose.VEHICLE_OPERATION}
     if subject == 0:
@@ -144,7 +144,7 @@ def test_the_gate_with_its_memory_decides_as_the_pure_function(
 
 @given(GRANTS, st.lists(STEPS, max_size=6))
 def test_time_alone_never_prolongs_a_grant(grants: list[Grant], steps: list[tuple[str, int]]) -> None:
-    """A bounded grant never holds for longer than its length on CLOCK_BOOTTIME within the boot in which it was given."""
+    """Within the boot in which it was given, a bounded grant ends on CLOCK_BOOTTIME whatever the wall clock does."""
     clock = ManualClock()
     move(clock, [step for step in steps if step[0] != "reboot"])
     for grant in grants:
