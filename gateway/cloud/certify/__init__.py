@@ -1,0 +1,1 @@
+"""A difficult fleet against any subscriber, graded; must never judge by anything but receipts and a query."""
