@@ -37,7 +37,7 @@ class _Client(paho.Client):
 
     def __init__(self, client_id: str, plug: Plug) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, manual_ack=True)
-        self.max_inflight_messages_set(65_535)  # the window is ours
+        self.max_inflight_messages_set(0)  # the window is ours
         self._plug = plug
 
     def _create_socket(self) -> Any:

@@ -148,7 +148,7 @@ def config_text(folder: Path, port: int, tls: "Pki | None", acl: bool, options: 
         "persistence": "false",
         "persistence_location": f"{folder}/",
         "log_dest": "stderr",
-        "log_type": "all",
+        "log_type": ("error", "warning", "notice", "information"),
         "connection_messages": "true",
         "allow_anonymous": "true",
         "max_queued_messages": 1_000_000,
@@ -169,14 +169,18 @@ def config_text(folder: Path, port: int, tls: "Pki | None", acl: bool, options: 
         }
     if acl:
         lines["acl_file"] = ACL
-    return "".join(f"{name} {value}\n" for name, value in (lines | options).items() if value is not None)
+    text = ""
+    for name, value in (lines | options).items():
+        for one in value if isinstance(value, tuple) else () if value is None else (value,):
+            text += f"{name} {one}\n"
+    return text
 
 
 @contextlib.asynccontextmanager
 async def mosquitto(
     port: int = 0, tls: "Pki | None" = None, acl: bool = False, **conf: object
 ) -> AsyncIterator[Broker]:
-    """A running mosquitto. `conf` sets or replaces lines of its configuration (None leaves one out).
+    """A running mosquitto. `conf` sets or replaces lines of its configuration; None leaves one out, a tuple is several.
 
     With `tls` every client needs a certificate, whose CN becomes its user name and client id, as in deployment. `acl`
     switches the shipped access rules on; without `tls` a client is then whoever it says it is.
