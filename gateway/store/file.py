@@ -48,6 +48,11 @@ class Files:
         return self.folder / "store.db-wal"
 
     @property
+    def mark(self) -> Path:
+        """Epoch and commit count beside the database."""
+        return self.folder / "store.mark"
+
+    @property
     def ballast(self) -> Path:
         """Room for WAL and index."""
         return self.folder / "ballast"
@@ -180,13 +185,7 @@ class Mark:
     def read(self) -> tuple[int, int] | None:
         """Epoch and commits; None when it is damaged; (0, 0) when it is new."""
         raw = os.pread(self._fd, _MARK.size + 4, 0)
-        if not raw:
-            return 0, 0
-        body, check = raw[: _MARK.size], raw[_MARK.size :]
-        if crc32(body) != int.from_bytes(check, "big"):
-            return None
-        epoch, commits = _MARK.unpack(body)
-        return epoch, commits
+        return mark_of(raw) if raw else (0, 0)
 
     def write(self, epoch: int, commits: int) -> None:
         """One small write into the page cache."""
@@ -196,6 +195,15 @@ class Mark:
     def close(self) -> None:
         """Lets go of the file."""
         os.close(self._fd)
+
+
+def mark_of(raw: bytes) -> tuple[int, int] | None:
+    """Epoch and commits of the bytes of a mark; None when they are damaged."""
+    body, check = raw[: _MARK.size], raw[_MARK.size :]
+    if len(raw) != _MARK.size + 4 or crc32(body) != int.from_bytes(check, "big"):
+        return None
+    epoch, commits = _MARK.unpack(body)
+    return epoch, commits
 
 
 class Lock:

@@ -6,7 +6,7 @@ from binascii import crc32
 from collections.abc import Callable
 
 from gateway.store.damage import Damaged
-from gateway.store.file import Mark
+from gateway.store.file import Ballast, Mark
 
 
 def new_epoch() -> int:
@@ -14,15 +14,16 @@ def new_epoch() -> int:
     return secrets.randbits(62) | 1 << 62
 
 
-def _check(epoch: int, commits: int) -> int:
-    return crc32(epoch.to_bytes(8, "big") + commits.to_bytes(8, "big"))
+def state_check(epoch: int, commits: int) -> int:
+    """CRC-32 of epoch and count of commits; both below 2^63."""
+    return crc32(epoch.to_bytes(8, "big", signed=True) + commits.to_bytes(8, "big", signed=True))
 
 
 class CommitLedger:
     """Vouches for the file: what it holds must be at least what was promised."""
 
-    def __init__(self, mark: Mark, open_db: Callable[[], sqlite3.Connection]) -> None:
-        self._mark, self._open_db = mark, open_db
+    def __init__(self, mark: Mark, ballast: Ballast, open_db: Callable[[], sqlite3.Connection]) -> None:
+        self._mark, self._ballast, self._open_db = mark, ballast, open_db
         self.epoch = 0
         self._commits = 0
 
@@ -37,7 +38,7 @@ class CommitLedger:
             self._mark.write(self.epoch, 0)
             self._store(db)
             return
-        if check != _check(epoch, commits):
+        if check != state_check(epoch, commits):
             raise Damaged("state")
         known = self._mark.read()
         if known is not None and (known[0] != epoch or known[1] > commits):
@@ -57,16 +58,20 @@ class CommitLedger:
         self._mark.write(self.epoch, self._commits)
         return True
 
+    def relieve(self) -> None:
+        """The disk is full: the ballast goes, and comes back with the next open."""
+        self._ballast.free()
+
     def reconnect(self, db: sqlite3.Connection) -> sqlite3.Connection:
         """A fresh connection to the same file, if it still holds every commit that was promised."""
         new = self._open_db()
         epoch, commits, check = new.execute("select epoch, commits, state_check from store_state").fetchone()
-        if (epoch, commits, check) != (self.epoch, self._commits, _check(self.epoch, self._commits)):
+        if (epoch, commits, check) != (self.epoch, self._commits, state_check(self.epoch, self._commits)):
             new.close()
             raise Damaged("lost_commits")
         db.close()
         return new
 
     def _store(self, db: sqlite3.Connection, commits: int = 0) -> None:
-        row = self.epoch, commits, _check(self.epoch, commits)
+        row = self.epoch, commits, state_check(self.epoch, commits)
         db.execute("update store_state set epoch = ?, commits = ?, state_check = ?", row)

@@ -91,7 +91,7 @@ def _open(files: Files, pages: int, sets: Sequence[MigrationSet], lock: Lock, *,
         db.execute("select count(*) from sqlite_master").fetchone()
         ballast.reserve_wal()
         migrate(db, sets)
-        ledger = CommitLedger(mark, lambda: _connection(files.db, pages))
+        ledger = CommitLedger(mark, ballast, lambda: _connection(files.db, pages))
         db.execute("begin immediate")
         ledger.found(db)
         if rescued:

@@ -5,7 +5,8 @@ from pathlib import Path
 from shutil import disk_usage, rmtree
 
 from gateway.log import Log
-from gateway.store.file import Files, sync_folder
+from gateway.store.file import Files, mark_of, sync_folder
+from gateway.store.ledger import state_check
 from gateway.store.pages import Image, Record
 
 _log = Log("store")
@@ -21,6 +22,7 @@ class DamagedStore:
             return path.read_bytes() if path.is_file() else b""
 
         self._image = Image(content("store.db"), content("store.db-wal"))
+        self._mark = content("store.mark")
         self._roots = self._read_roots()
 
     def rows(self, table: str, width: int) -> Iterator[tuple[int, Record]]:
@@ -36,6 +38,21 @@ class DamagedStore:
             for rowid, values in self._image.leaf_rows(number):
                 if len(values) == width:
                     yield rowid, values
+
+    def epochs(self) -> list[int]:
+        """Epochs that the store may have had, as far as a check vouches for them."""
+        found = [epoch for _, epoch, commits, check, _, _ in self._states() if check == state_check(epoch, commits)]
+        if (mark := mark_of(self._mark)) is not None:
+            found.append(mark[0])
+        return sorted(set(found) - {0})
+
+    def _states(self) -> Iterator[tuple[int, int, int, int, int, str]]:
+        for _, values in self.rows("store_state", 6):
+            match values:
+                case (_, int(), int(), int(), int(), str()):
+                    yield values  # type: ignore[misc]
+                case _:
+                    continue
 
     def _walk(self, root: int, leaves: set[int]) -> bool:
         """Collects the leaves below `root`; False when a page of the tree makes no sense."""
@@ -80,7 +97,7 @@ def set_aside(files: Files, why: str) -> None:
     if files.db.exists() and (files.aside / files.db.name).exists():
         rmtree(files.aside)
     files.aside.mkdir(mode=0o700, exist_ok=True)
-    for path in (files.wal, files.db):  # the database last: it says whether the move is complete
+    for path in (files.mark, files.wal, files.db):  # the database last: it says whether the move is complete
         if path.exists():
             path.rename(files.aside / path.name)
     files.pending.touch()
@@ -92,7 +109,7 @@ def set_aside(files: Files, why: str) -> None:
 
 def drop_files(files: Files) -> None:
     """Removes what a new store would stumble over."""
-    for path in (files.wal, files.db, files.folder / "store.db-shm", files.folder / "store.mark", files.ballast):
+    for path in (files.wal, files.db, files.folder / "store.db-shm", files.mark, files.ballast):
         path.unlink(missing_ok=True)
 
 

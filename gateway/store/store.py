@@ -88,9 +88,16 @@ class Store:
         _log.info("store_open", bytes=budget.pages * PAGE_BYTES, rescued=opened.rescued)
         return cls(opened, clock, thread, budget)
 
-    def schedule(self, job: Job, delay_s: float = 0.0) -> None:
-        """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread."""
-        self._writer.schedule(job, delay_s)
+    def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
+        """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
+
+        A job that `rides` joins any commit before its time as well.
+        """
+        self._writer.schedule(job, delay_s, rides=rides)
+
+    def withdraw(self, job: Job) -> None:
+        """The job is not to run (again); for a job that closes itself as it begins to run. Any thread."""
+        self._writer.withdraw(job)
 
     async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `fn`, once what it wrote is durable; it shares the next commit and may be called twice."""
@@ -106,6 +113,19 @@ class Store:
             if is_damage(error):
                 await self.condemn(str(error))
             raise
+
+    async def damaged(self, room: str) -> DamagedStore | None:
+        """After a rescue the store that was set aside, until `room` has saved its rows (for saving in steps)."""
+        folder, kept = self._opened.files.aside, self._opened.damaged
+
+        def look(db: sqlite3.Connection) -> DamagedStore | None:
+            if db.execute("select 1 from store_salvage where room = ?", (room,)).fetchone():
+                return None
+            if not db.execute("select aside from store_state").fetchone()[0]:
+                return None
+            return kept or (DamagedStore(folder) if folder.is_dir() else None)
+
+        return await self.read(look)
 
     async def salvage(self, room: str, fn: Callable[[DamagedStore, sqlite3.Connection], T]) -> T | None:
         """After a rescue: what `fn` saved for `room`, written together with the record that it is done; else None."""

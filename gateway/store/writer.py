@@ -40,6 +40,10 @@ class Ledger(Protocol):
         """After a commit, or after one that reported an error: whether it is on disk. Moves on when it is."""
         ...
 
+    def relieve(self) -> None:
+        """The disk is full: gives back what was kept for such a time."""
+        ...
+
     def reconnect(self, db: sqlite3.Connection) -> sqlite3.Connection:
         """Closes `db` and opens the file anew; raises when what it finds cannot be trusted."""
         ...
@@ -76,6 +80,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._wakes = threading.Condition()
         self._due: dict[Job, float] = {}
+        self._riders: set[Job] = set()
         self._wake_at = math.inf
         self._closing = False
         self._failures = 0
@@ -84,18 +89,29 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def schedule(self, job: Job, delay_s: float = 0.0) -> None:
-        """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread."""
+    def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
+        """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
+
+        A job that `rides` joins any commit before its time as well.
+        """
         due = time.monotonic() + delay_s
         with self._wakes:
             error = self._fatal or (Closed("the store is closed") if self._closing else None)
             if error is None:
                 self._due[job] = min(due, self._due.get(job, math.inf))
+                if rides:
+                    self._riders.add(job)
                 if due < self._wake_at:
                     self._wake_at = due
                     self._wakes.notify()
                 return
         self._tell(lambda: job.done(error))
+
+    def withdraw(self, job: Job) -> None:
+        """The job is not to run (again); for a job that closes itself as it begins to run. Any thread."""
+        with self._wakes:
+            self._due.pop(job, None)
+            self._riders.discard(job)
 
     async def aclose(self) -> None:
         """Writes what is scheduled, then ends the thread and closes its connection."""
@@ -120,6 +136,9 @@ class Writer:
             while True:
                 now = math.inf if self._closing else time.monotonic()
                 jobs = [job for job, due in self._due.items() if due <= now]
+                if jobs:
+                    jobs += [job for job in self._riders if self._due.get(job, now) > now]
+                    self._riders.clear()
                 for job in jobs:
                     del self._due[job]
                 self._wake_at = min(self._due.values(), default=math.inf)
@@ -201,6 +220,7 @@ class Writer:
         """After a failed transaction: a full disk is waited out, anything else costs the connection, then the store."""
         _log.warning("commit_failed", error=str(error), failures=self._failures)
         if is_full(error):
+            self._ledger.relieve()
             with suppress(sqlite3.Error):
                 self._db.execute("pragma wal_checkpoint(passive)").fetchall()
             return

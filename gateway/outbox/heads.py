@@ -1,0 +1,88 @@
+"""What each stream counted so far; must never be written without the rows it counts."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+
+from gateway.model import Books, GapReason, Stream
+from gateway.outbox.schema import PENDING, check_numbers, table
+from gateway.store.damage import Damaged
+
+
+@dataclass(slots=True)
+class Head:
+    """Counts of events of one stream, its last number given, and the bytes that its rows take.
+
+    Every number up to `floor` is settled or gone. `kept_bytes` belong to rows that are settled and retained.
+    """
+
+    stream: int
+    last: int = 0
+    floor: int = 0
+    settled: int = 0
+    evicted: int = 0
+    expired: int = 0
+    purged: int = 0
+    quarantined: int = 0
+    bytes: int = 0
+    kept_bytes: int = 0
+
+    @property
+    def pending(self) -> int:
+        """What the law says must be on the shelf."""
+        return self.last - self.settled - self.evicted - self.expired - self.purged - self.quarantined
+
+    def count_gap(self, reason: GapReason, events: int) -> None:
+        """Events left without being settled."""
+        match reason:
+            case GapReason.EXPIRED:
+                self.expired += events
+            case GapReason.EVICTED:
+                self.evicted += events
+            case GapReason.REVOKED:
+                self.purged += events
+            case GapReason.CORRUPT | GapReason.QUARANTINED:
+                self.quarantined += events
+
+    def books(self, pending: int) -> Books:
+        """The books of this stream, with `pending` as counted from its rows."""
+        return Books(self.last, self.settled, pending, self.evicted, self.expired, self.purged, self.quarantined)
+
+
+_NAMES = ", ".join(field.name for field in fields(Head))
+_SAVE = f"insert or replace into head({_NAMES}, head_check) values({', '.join('?' * 11)})"
+
+
+def load(db: sqlite3.Connection, epoch: int) -> dict[Stream, Head]:
+    """The heads of all streams; raises Damaged when one was altered."""
+    heads = {stream: Head(stream) for stream in Stream}
+    for *numbers, check in db.execute(f"select {_NAMES}, head_check from head"):
+        if check != check_numbers(epoch, *numbers) or numbers[0] not in heads:
+            raise Damaged("head")
+        heads[Stream(numbers[0])] = Head(*numbers)
+    return heads
+
+
+def save(db: sqlite3.Connection, epoch: int, head: Head) -> None:
+    """Writes one head."""
+    numbers = astuple(head)
+    db.execute(_SAVE, (*numbers, check_numbers(epoch, *numbers)))
+
+
+@contextmanager
+def changed(db: sqlite3.Connection, epoch: int) -> Iterator[dict[Stream, Head]]:
+    """The heads, to be changed inside; those that differ are written at the end."""
+    heads = load(db, epoch)
+    before = {stream: astuple(head) for stream, head in heads.items()}
+    yield heads
+    for stream, head in heads.items():
+        if astuple(head) != before[stream]:
+            head.floor = _floor(db, head)
+            save(db, epoch, head)
+
+
+def _floor(db: sqlite3.Connection, head: Head) -> int:
+    where = f"first_seq > ? and state = {PENDING}"
+    row = db.execute(f"select min(first_seq) from {table(head.stream)} where {where}", (head.floor,)).fetchone()
+    return head.last if row[0] is None else int(row[0]) - 1

@@ -1,0 +1,84 @@
+"""A job that collects until it begins to run; must never be added to afterwards."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from gateway.outbox.core import Core
+from gateway.outbox.evict import Claims, release_claims
+from gateway.store import Store
+
+T = TypeVar("T")
+
+
+class Collecting(Generic[T]):
+    """Items that share a commit. `write` gets them all, on the writer thread, and may be called again."""
+
+    def __init__(
+        self, store: Store, write: Callable[[sqlite3.Connection, list[T]], None], delay_s: float, *, rides: bool
+    ) -> None:
+        self._store, self._write, self._delay_s, self._rides = store, write, delay_s, rides
+        self._lock = threading.Lock()
+        self._open: _Round[T] | None = None
+
+    def add(self, item: T) -> "asyncio.Future[None]":
+        """The item joins the next round; resolves once that is durable. On the loop."""
+        with self._lock:
+            if self._open is None or self._open.closed:
+                self._open = _Round(self._store, self._lock, self._write)
+                self._store.schedule(self._open, self._delay_s, rides=self._rides)
+            self._open.items.append(item)
+            return self._open.future
+
+
+class _Round(Generic[T]):
+    def __init__(
+        self, store: Store, lock: threading.Lock, write: Callable[[sqlite3.Connection, list[T]], None]
+    ) -> None:
+        self._store, self._lock, self._write = store, lock, write
+        self.items: list[T] = []
+        self.closed = False
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Writes what was collected."""
+        with self._lock:
+            self.closed = True
+        self._store.withdraw(self)
+        self._write(db, self.items)
+
+    def done(self, error: Exception | None) -> None:
+        """Answers all."""
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+            self.future.exception()  # who only settles does not wait
+
+
+class Removing:
+    """A job that removes bags by `work`, which reports how many; its claims end with its commit."""
+
+    def __init__(self, core: Core, work: Callable[[sqlite3.Connection, Claims], int]) -> None:
+        self._core, self._work = core, work
+        self._claims: Claims = []
+        self._removed = 0
+        self.future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Removes."""
+        self._removed = self._work(db, self._claims)
+
+    def done(self, error: Exception | None) -> None:
+        """Answers."""
+        release_claims(self._core, self._claims)
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(self._removed)
+        else:
+            self.future.set_exception(error)
