@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from forecourt.v1 import classification_pb2 as c
+from forecourt.v1 import control_pb2, downlink_pb2, event_pb2, record_pb2
 from forecourt.v1.record_pb2 import Record, Trip
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
 
 from gateway.consent import FieldPolicy, Finding, check_contract
+from gateway.consent.fields import classification
+from gateway.consent.policy import fault
 from gateway.errors import InputError
 from gateway.model import DataTier, purpose_set
 from tests.unit.consent.parts import ANALYTICS, DRIVING, PROFILE
@@ -56,6 +59,20 @@ GOOD = said(c.DATA_TIER_BEHAVIOUR, c.PURPOSE_DRIVING_BEHAVIOUR)
 def test_the_contract_is_classified() -> None:
     """The build fails here when a record gets a field that the gate cannot judge."""
     assert check_contract() == []
+
+
+def test_every_handle_of_a_guest_is_classified() -> None:
+    """Wherever the contract names a subject, also where no gate stands: in headers, control records and commands."""
+    handles, silent, wrong = [], [], []
+    for module in (event_pb2, control_pb2, downlink_pb2, record_pb2):
+        for message in module.DESCRIPTOR.message_types_by_name.values():
+            for field_of_it in message.fields:
+                rule = classification(field_of_it)
+                handles += [field_of_it.full_name] if field_of_it.name == "subject" else []
+                silent += [field_of_it.full_name] if field_of_it.name == "subject" and rule is None else []
+                wrong += [field_of_it.full_name] if rule is not None and fault(*rule) else []
+    assert len(handles) >= 3
+    assert (silent, wrong) == ([], [])
 
 
 def test_an_unclassified_field_fails_the_build() -> None:
