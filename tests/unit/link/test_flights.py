@@ -32,6 +32,17 @@ async def test_a_slot_belongs_to_the_packet() -> None:
     assert flights.buffered_bytes == 0
 
 
+async def test_nobody_overtakes_who_waits() -> None:
+    """As long as a publish waits for a slot, a new one has none, even where one has just come back."""
+    flights = Flights()
+    flights.window = 1
+    first = flight()
+    flights.wait(first)
+    assert not flights.has_slot()
+    assert flights.next_waiting() is first
+    assert flights.has_slot()
+
+
 async def test_an_acknowledgement_of_nothing_changes_nothing() -> None:
     """A PUBACK for a packet id that is not in use gives no slot back."""
     flights = Flights()
