@@ -1,83 +1,20 @@
 """From events to rows: what joins a commit, and what becomes of each append; must never fail one append for another."""
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 
-from gateway.errors import ForecourtError, InputError, StoreError
-from gateway.limits import (
-    BAG_BYTES_MAX,
-    BAG_EVENTS_MAX,
-    LINGER_BULK_S,
-    LINGER_CONTROL_S,
-    LINGER_EVENTS_MAX,
-    LINGER_LIVE_S,
-    LINGER_URGENT_S,
-    WAITING_EVENTS_MAX,
-)
-from gateway.model import Appended, Event, Lane, Stream
+from gateway.errors import ForecourtError, InputError
+from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX
+from gateway.model import Event, Lane, Stream
 from gateway.outbox.core import Change, Core, change, cost
 from gateway.outbox.evict import Claims, make_room, release_claims
 from gateway.outbox.schema import PENDING, Row
+from gateway.outbox.tickets import Outcome, Part
 from gateway.store import Store, savepoint
 
-LINGER_S = {
-    Stream.URGENT: LINGER_URGENT_S,
-    Stream.LIVE: LINGER_LIVE_S,
-    Stream.BULK: LINGER_BULK_S,
-    Stream.CONTROL: LINGER_CONTROL_S,
-}
 _SEAL_BYTES = 28
-_lane_of = itemgetter(0, 1)
-
-
-@dataclass(slots=True)
-class Ticket:
-    """One append: resolved when the last of its parts is durable, with the first error that any had."""
-
-    future: "asyncio.Future[Appended]"
-    denied: int = 0
-    kept: int = 0
-    refused: int = 0
-    parts_left: int = 0
-    error: Exception | None = None
-
-    def part_done(self, outcome: "Outcome | Exception") -> None:
-        """On the loop."""
-        self.parts_left -= 1
-        if isinstance(outcome, Exception):
-            self.error = self.error or outcome
-        else:
-            self.kept += outcome.kept
-            self.denied += outcome.denied
-            self.refused += outcome.refused
-        if self.parts_left == 0 and not self.future.done():
-            if self.error is not None:
-                self.future.set_exception(self.error)
-            else:
-                self.future.set_result(Appended(self.kept, self.denied, self.refused))
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a part."""
-
-    kept: int = 0
-    denied: int = 0
-    refused: int = 0
-
-
-@dataclass(slots=True)
-class Part:
-    """Events of one lane of one append."""
-
-    lane: Lane
-    events: Sequence[Event]
-    ticket: Ticket
 
 
 @dataclass(slots=True)
@@ -236,70 +173,3 @@ def _cut(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[i
     middle = len(events) // 2
     yield from _cut(core, events[:middle])
     yield from _cut(core, events[middle:])
-
-
-class Appender:
-    """Takes events on the loop and hands them to the writer, each stream at its own pace."""
-
-    def __init__(self, core: Core, store: Store) -> None:
-        self._core, self._store = core, store
-        self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._open: dict[Stream, Batch] = {}
-        self._waiting = 0
-
-    def append(self, events: Sequence[Event]) -> "asyncio.Future[Appended]":
-        """Resolves once the events that may be kept are durable."""
-        ticket = Ticket(self._loop.create_future())
-        parts = self._parts(events, ticket)
-        ticket.parts_left = len(parts)
-        if not parts:
-            ticket.future.set_result(Appended(0, ticket.denied, 0))
-        elif self._waiting + len(events) > WAITING_EVENTS_MAX:
-            self._core.counters["append_refused"] += len(events)
-            ticket.future.set_exception(StoreError(f"{self._waiting} events wait for the disk already"))
-        else:
-            self._waiting += len(events)
-            ticket.future.add_done_callback(lambda _: self._over(len(events)))
-            for part in parts:
-                self._add(part)
-        return ticket.future
-
-    def _over(self, events: int) -> None:
-        self._waiting -= events
-
-    def _parts(self, events: Sequence[Event], ticket: Ticket) -> list[Part]:
-        lane_of, parts = self._core.gate.lane, []
-        for (kind, subject), group in groupby(events, _lane_of):
-            lane, own = lane_of(kind, subject), list(group)
-            if lane is None:
-                ticket.denied += len(own)
-                continue
-            if lane.picks is not None:
-                own = _picked(lane, own)
-            parts.append(Part(lane, own, ticket))
-        return parts
-
-    def _add(self, part: Part) -> None:
-        stream = part.lane.kind.stream
-        with self._lock:
-            batch = self._open.get(stream)
-            fresh = batch is None or batch.closed
-            if batch is None or fresh:
-                batch = self._open[stream] = Batch(self._core, self._store, stream, self._lock)
-            batch.parts.append(part)
-            batch.events += len(part.events)
-            if batch.events >= LINGER_EVENTS_MAX:
-                self._store.schedule(batch)
-            elif fresh:
-                self._store.schedule(batch, LINGER_S[stream])
-
-
-def _picked(lane: Lane, events: list[Event]) -> list[Event]:
-    """The events with the values that the lane leaves them; one of a wrong length stays as it is and is refused."""
-    kind, picks = lane.kind, lane.picks or ()
-    need = max(picks, default=-1)
-    return [
-        Event(kind, subject, ts, received, tuple(values[i] for i in picks) if len(values) > need else ())
-        for _, subject, ts, received, values in events
-    ]

@@ -113,7 +113,7 @@ class Core:
 
     def sealed(self, stream: Stream, row: Row, key: AeadKey, body: bytes) -> Row:
         """The row with `body` sealed under `key`, and its check."""
-        place = Place(self.device, self.epoch, stream, row.first_seq, row.count, row.key_id)
+        place = Place(self.device, self.epoch, stream, row.first_seq, row.events, row.key_id)
         return checked(stream, row._replace(sealed=seal(key, place, body)))
 
     def opened(self, stream: Stream, row: Row) -> bytes | None:
@@ -121,7 +121,7 @@ class Core:
         key = self.gate.key(row.key_id)
         if key is None:
             return None
-        return unseal(key, Place(self.device, self.epoch, stream, row.first_seq, row.count, row.key_id), row.sealed)
+        return unseal(key, Place(self.device, self.epoch, stream, row.first_seq, row.events, row.key_id), row.sealed)
 
 
 def body_of(core: Core, stream: Stream, row: Row) -> bytes | None:
@@ -185,7 +185,9 @@ class Change:
         for (stream, reason), ranges in self._gaps.items():
             told = merged(ranges)
             pairs = [control_pb2.Range(first=one.first, last=one.last) for one in told]
-            gap = control_pb2.Gap(epoch=self.core.epoch, stream=stream, ranges=pairs, reason=int(reason))
+            gap = control_pb2.Gap(
+                epoch=self.core.epoch, stream=stream, ranges=pairs, reason=f"GAP_REASON_{reason.name}"
+            )
             records.append(control_pb2.ControlRecord(at_us=at_us, gap=gap))
             history += [(at_us, stream, one.first, one.last, reason) for one in told]
         if records:

@@ -34,11 +34,11 @@ def take(core: Core, db: sqlite3.Connection, stream: Stream, after: int, up_to: 
     core.flights.begin_take()
     rows, more = _rows(db, stream, after, up_to, bytes_max)
     scanned_to = rows[-1].last_seq if rows else (after if up_to is None else max(after, up_to))
-    for _ in range(_TRIES):
-        version = core.gate.version
+    version, tries = core.gate.version, 1
+    bags, broken = _open(core, stream, rows)
+    while core.gate.version != version and tries < _TRIES:
+        version, tries = core.gate.version, tries + 1
         bags, broken = _open(core, stream, rows)
-        if core.gate.version == version:
-            break
     free = core.flights.mark(stream, [bag.first_seq for bag in bags])
     return Taken([bag for bag in bags if bag.first_seq in free], scanned_to, version, more, broken)
 
@@ -82,5 +82,5 @@ def _open(core: Core, stream: Stream, rows: list[Row]) -> tuple[list[OpenBag], l
         if body is None:
             broken.append(row.first_seq)
             continue
-        bags.append(OpenBag(stream, row.first_seq, row.count, row.subject, row.purposes, row.boot, row.codec, body))
+        bags.append(OpenBag(stream, row.first_seq, row.events, row.subject, row.purposes, row.boot, row.codec, body))
     return bags, broken

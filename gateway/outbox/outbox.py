@@ -15,10 +15,10 @@ from gateway.model import Appended, Books, Boot, Event, GapReason, OpenBag, Purp
 from gateway.outbox import books as law
 from gateway.outbox import expire, handout, heads, quarantine, salvage, withdraw
 from gateway.outbox import settle as receipts
-from gateway.outbox.append import Appender
 from gateway.outbox.books import StreamStats
 from gateway.outbox.core import Core, Gate, Quotas, change
 from gateway.outbox.handout import Taken
+from gateway.outbox.intake import Appender
 from gateway.outbox.jobs import Collecting, Removing
 from gateway.outbox.references import References
 from gateway.outbox.schema import schema

@@ -84,7 +84,7 @@ def _body(core: Core, stream: Stream, row: Row, epochs: list[int]) -> bytes | No
         return None
     for epoch in epochs:
         try:
-            return unseal(key, Place(core.device, epoch, stream, row.first_seq, row.count, row.key_id), row.sealed)
+            return unseal(key, Place(core.device, epoch, stream, row.first_seq, row.events, row.key_id), row.sealed)
         except InputError:
             continue
     return None
@@ -100,9 +100,9 @@ def _put(core: Core, db: sqlite3.Connection, stream: Stream, rows: list[tuple[Ro
             if key is None or (done is not None and row.first_seq <= done[0]):
                 continue
             fresh.append(core.sealed(stream, row._replace(first_seq=first), key, body))
-            first += row.count
+            first += row.events
         if not fresh:
             return 0
         one.put(stream, fresh)
     db.execute("insert or replace into salvage values(?, ?)", (stream, rows[-1][0].first_seq))
-    return sum(row.count for row in fresh)
+    return sum(row.events for row in fresh)

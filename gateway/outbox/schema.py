@@ -33,7 +33,7 @@ class Row(NamedTuple):
     """A bag as it lies on the shelf. `expires` is a bucket of the TTL clock, 0 for never."""
 
     first_seq: int
-    count: int
+    events: int
     subject: int
     purposes: int
     key_id: int
@@ -47,10 +47,10 @@ class Row(NamedTuple):
     @property
     def last_seq(self) -> int:
         """The number of its last event."""
-        return self.first_seq + self.count - 1
+        return self.first_seq + self.events - 1
 
 
-COLUMNS = ", ".join(Row._fields)
+COLUMNS = ", ".join(Row._fields).replace("events", "count")
 
 
 def table(stream: int) -> str:

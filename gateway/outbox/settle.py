@@ -52,7 +52,7 @@ def _settle_range(one: Change, stream: Stream, part: SeqRange) -> None:
             [(row.row_check, row.first_seq) for row in rows],
         )
         head.kept_bytes += sum(cost(len(row.sealed)) for row in rows)
-        head.settled += sum(row.count for row in rows)
+        head.settled += sum(row.events for row in rows)
         gone = [row.first_seq for row in rows]
     else:
         query = f"delete from {table(stream)} where {where} returning first_seq, count, length(sealed)"

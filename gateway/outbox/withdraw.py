@@ -59,10 +59,10 @@ def withdraw_rows(
             for row in _touched(db, stream, subject, gone):
                 smaller = None if narrowing is None else _narrowed(core, stream, row, narrowing)
                 if smaller is None:
-                    lost.append((row.first_seq, row.count, len(row.sealed)))
+                    lost.append((row.first_seq, row.events, len(row.sealed)))
                 else:
                     _replace(one, stream, row, smaller)
-                    resealed += row.count
+                    resealed += row.events
             db.executemany(f"delete from {table(stream)} where first_seq = ?", [(row[0],) for row in lost])
             purged += one.took(stream, lost)
             one.gap(stream, of_bags(lost), GapReason.REVOKED)
@@ -112,7 +112,7 @@ def _events(core: Core, row: Row, body: bytes, narrowing: Narrowing, rest: Purpo
     """The events of a bag in the order of their numbers, with what may stay of each."""
     dictionary = core.dictionary
     found: dict[int, Event] = {}
-    for group in decode(row.codec, body, row.first_seq, row.count, dictionary.types):
+    for group in decode(row.codec, body, row.first_seq, row.events, dictionary.types):
         kind = dictionary.kind(group.shape)
         picks = narrowing.picks(kind, rest)
         if picks is None:
@@ -121,7 +121,7 @@ def _events(core: Core, row: Row, body: bytes, narrowing: Narrowing, rest: Purpo
         for seq, ts_us, received_ms, *values in group.rows():
             kept = tuple(values[i] for i in picks) if kind.signals else narrowing.record(values[0], rest)
             found[seq] = Event(smaller, row.subject, ts_us, received_ms, kept)
-    if len(found) != row.count:
+    if len(found) != row.events:
         raise InputError("events are missing")
     return [found[seq] for seq in sorted(found)]
 
