@@ -55,7 +55,8 @@ class Budget:
         self.metered = settings.metered
         self.day = 0
         self.spent: dict[Stream, int] = dict.fromkeys(Stream, 0)
-        self._daily = {stream: bound for stream, bound in settings.daily_bytes.items() if stream is not Stream.CONTROL}
+        self._daily: dict[Stream, int] = dict(settings.daily_bytes)
+        self._daily.pop(Stream.CONTROL, None)
         rate = settings.drain_bytes_per_s
         self._drain = TokenBucket(rate, rate * BURST_S) if rate else None
 

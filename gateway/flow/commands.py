@@ -78,10 +78,17 @@ class CommandRouter:
     """Takes commands for the kinds that were registered. Commands of one kind run one after the other."""
 
     def __init__(
-        self, store: Store, replies: Replies, clock: Clock, topic: str, cloud_keys: Sequence[Ed25519PublicKey]
+        self,
+        store: Store,
+        replies: Replies,
+        clock: Clock,
+        topic: str,
+        cloud_keys: Sequence[Ed25519PublicKey],
+        *,
+        journal: Journal | None = None,
     ) -> None:
         self._replies, self._clock, self._topic, self._keys = replies, clock, topic, cloud_keys
-        self._journal = Journal(store)
+        self._journal = journal or Journal(store)
         self._kinds: dict[str, _Registered] = {}
         self._came: deque[tuple[bytes, Callable[[], None]]] = deque()
         self._wake = asyncio.Event()
@@ -223,7 +230,7 @@ class CommandRouter:
         final = entry.stage.final
         reply = control_pb2.CommandReply(
             command=entry.id,
-            stage=control_pb2.CommandStage.ValueType(entry.stage),
+            stage=control_pb2.CommandStage.Name(entry.stage),
             reason=entry.reason if final else "",
             result=entry.result if final else b"",
         )

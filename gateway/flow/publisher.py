@@ -1,58 +1,28 @@
 """Makes signed batches of bags and publishes them; must never publish what the gate has not just allowed."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from gateway.errors import LinkError, TooLarge
 from gateway.flow.budget import Budget
-from gateway.flow.cursor import Batch
+from gateway.flow.flights import FAILURE, NO_SUBSCRIBER, TOO_BIG, Flight, Tally, concerns
 from gateway.flow.pace import Pace
 from gateway.flow.window import SendWindow, Turn
 from gateway.identity import Identity
 from gateway.limits import BAG_EVENTS_MAX
 from gateway.link import Connection
 from gateway.log import Log
-from gateway.model import OpenBag, Purpose, PurposeSet, SeqRange, Stream
+from gateway.model import GapReason, OpenBag, Purpose, PurposeSet, SeqRange, Stream
 from gateway.outbox import Gate, Outbox
 from gateway.wire.batch import build_batch
 from gateway.wire.topics import Topics
 
 log = Log("flow")
 
-NO_SUBSCRIBER = 0x10
-FAILURE = 0x80
-TOO_BIG = frozenset({0x95, 0x99})
 CONTENT_TYPE = "application/protobuf"
 _ROUNDING = 64
-
-
-@dataclass(slots=True, eq=False)
-class Flight:
-    """A batch that the broker has not answered for. `batch` is None for one that is sent again on request."""
-
-    published: asyncio.Future[int]
-    stream: Stream
-    batch: Batch | None
-    bags: tuple[SeqRange, ...]
-    about: frozenset[tuple[int, PurposeSet]]
-    with_dictionary: bool
-    size: int
-    sent_at_s: float
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts since the process began."""
-
-    batches: int = 0
-    bytes: int = 0
-    stale: int = 0
-    nobody: int = 0
-    refused: int = 0
-    quarantined: int = 0
-    alarm: int = 0
 
 
 Records = Callable[[int, Purpose], str]
@@ -80,6 +50,7 @@ class Publisher:
         self._flights: dict[Flight, None] = {}
         self._told: dict[Stream, int] = {}
         self._bare: set[Stream] = set()
+        self._condemned: deque[tuple[Stream, SeqRange]] = deque()
         self._under_way: asyncio.Future[None] | None = None
         self._event_bytes = dict.fromkeys(Stream, 16.0)
         self._connection: Connection | None = None
@@ -164,17 +135,23 @@ class Publisher:
         """What is with the broker and not answered for, the largest last."""
         return sorted(self._flights, key=lambda flight: flight.size)
 
-    def quarantine(self, stream: Stream, bag: SeqRange, code: int) -> None:
-        """A bag that no broker takes leaves the shelf with a gap."""
-        self.tally.quarantined += bag.size
-        log.error("bag_quarantined", stream=stream.word, first=bag.first, count=bag.size, code=code)
-        self._outbox.quarantine(stream, [bag])
+    async def set_apart(self) -> None:
+        """Bags that no broker takes leave the shelf with a gap; raises StoreError, then call it again."""
+        while self._condemned:
+            stream, bag = self._condemned[0]
+            await self._outbox.quarantine(stream, [bag.first], GapReason.QUARANTINED)
+            self._condemned.popleft()
+            self.tally.quarantined += bag.size
 
     def condemn(self, flight: Flight, code: int) -> None:
         """A batch of one bag ends connections: the bag leaves the shelf."""
         if flight.batch is not None and flight.batch.left:
             self._window.forsake(flight.batch)
-            self.quarantine(flight.stream, flight.bags[0], code)
+            self._condemn(flight.stream, flight.bags[0], code)
+
+    def _condemn(self, stream: Stream, bag: SeqRange, code: int) -> None:
+        log.error("bag_refused", stream=stream.word, first=bag.first, count=bag.size, code=f"0x{code:02x}")
+        self._condemned.append((stream, bag))
 
     def _bytes_wanted(self, turn: Turn) -> int:
         """As much as the batch should have, and little more than there is room for."""
@@ -191,7 +168,7 @@ class Publisher:
             except TooLarge:
                 if fit == 1 and not self._bare_next(turn.stream):
                     self._window.sent(turn, [], bags[0].last_seq, self._loop.time())
-                    self.quarantine(turn.stream, _range(bags[0]), 0)
+                    self._condemn(turn.stream, _range(bags[0]), 0)
                     self._outbox.release(turn.stream, [_range(bag) for bag in bags[1:]])
                     return
                 fit = max(1, fit // 2)
@@ -298,11 +275,6 @@ class Publisher:
     def _put_back(self, flight: Flight, parts: int = 1) -> None:
         if flight.batch is not None:
             self._outbox.release(flight.stream, self._window.lost(flight.batch, parts))
-
-
-def concerns(about: frozenset[tuple[int, PurposeSet]], subject: int, purposes: PurposeSet) -> bool:
-    """Whether one of these pairs is about the subject and one of the purposes."""
-    return any(whose == subject and held & purposes for whose, held in about)
 
 
 def _range(bag: OpenBag) -> SeqRange:

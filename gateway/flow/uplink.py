@@ -1,23 +1,23 @@
 """Where outbox and link meet: one session after the other; must never hold state that a crash may lose."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from forecourt.v1 import downlink_pb2
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
+from gateway.flow.answers import Answers
 from gateway.flow.budget import Budget
 from gateway.flow.downlink import Downlink
+from gateway.flow.flights import FAILURE, TOO_BIG, concerns
 from gateway.flow.pace import Pace
 from gateway.flow.presence import Presence
-from gateway.flow.publisher import FAILURE, TOO_BIG, Publisher, Records, concerns
+from gateway.flow.publisher import Publisher, Records
+from gateway.flow.spending import Spending
 from gateway.flow.status import StreamStatus, UplinkStatus
 from gateway.flow.window import SendWindow
 from gateway.identity import Identity
 from gateway.limits import (
-    DICTIONARY_AGAIN_S,
     EVENT_BATCH_BYTES_TARGET,
     RECEIPT_TIMEOUT_S,
     RESYNC_S,
@@ -29,6 +29,7 @@ from gateway.link import Connection, Endpoint, Link, LinkState, Message, Will
 from gateway.log import Log
 from gateway.model import ClockQuality, PurposeSet, SeqRange, Stream
 from gateway.outbox import Gate, Outbox
+from gateway.store import Store
 from gateway.wire.topics import Topics
 
 log = Log("flow")
@@ -62,6 +63,7 @@ class Uplink:
 
     def __init__(
         self,
+        store: Store,
         outbox: Outbox,
         gate: Gate,
         identity: Identity,
@@ -80,6 +82,8 @@ class Uplink:
         self._settings = settings or UplinkSettings()
         self._outbox, self._clock, self._presence = outbox, clock, presence
         self._budget = budget or Budget()
+        self._commits = store.on_commit
+        self._spending = Spending(store, self._budget)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._topics = Topics(identity.device)
@@ -92,28 +96,29 @@ class Uplink:
         )
         self._pace = Pace(self._settings.batch_bytes)
         self._publisher = Publisher(outbox, gate, identity, self._window, self._pace, self._budget, self._wake, records)
+        self._answers = Answers(outbox, self._window, self._publisher, self._pace, self._wake)
         self._downlink = Downlink(
             self._topics,
             identity.cloud_keys,
-            on_receipt=self._on_receipt,
-            on_cloud_boot=self._on_cloud_boot,
+            on_receipt=self._answers.receipt,
+            on_cloud_boot=self._answers.cloud_boot,
             on_command=on_command,
             on_epoch=on_epoch,
         )
         self.link = link(endpoint, identity.device, on_message=self._on_message, will=self._will)
-        self.on_receipt: list[Callable[[], None]] = []
+        self.on_receipt = self._answers.hooks
         self._connection: Connection | None = None
-        self._hold_until_s = self._again_s = 0.0
-        self._rewinds = self._receipts = self._bad = self._ahead = 0
-        self._receipt_at_s: float | None = None
+        self._hold_until_s = 0.0
 
     async def run(self) -> None:
         """Connects and sends for ever; cancel it to stop, which says farewell."""
-        self._outbox.on_commit.append(self._wake.set)
+        await self._presence.open()
+        await self._spending.open()
+        self._commits.append(self._wake.set)
         try:
             await self.link.run(self._session)
         finally:
-            self._outbox.on_commit.remove(self._wake.set)
+            self._commits.remove(self._wake.set)
 
     async def fence(self, subject: int, purposes: PurposeSet) -> None:
         """Returns when no byte about `subject` for one of `purposes` can leave any more.
@@ -136,7 +141,7 @@ class Uplink:
     def status(self) -> UplinkStatus:
         """How it stands now."""
         tally, window, last = self._publisher.tally, self._window, self._outbox.last
-        age = None if self._receipt_at_s is None else self._loop.time() - self._receipt_at_s
+        answers, at_s = self._answers, self._answers.receipt_at_s
         streams = {
             stream: StreamStatus(
                 last=last[stream],
@@ -156,15 +161,15 @@ class Uplink:
             bytes_in_flight=self._pace.bytes_in_flight,
             batches=tally.batches,
             bytes_sent=tally.bytes,
-            rewinds=self._rewinds,
+            rewinds=answers.rewinds,
             stale_hand_outs=tally.stale,
             nobody=tally.nobody,
             refused=tally.refused,
             quarantined=tally.quarantined,
-            receipts=self._receipts,
-            bad_receipts=self._bad + self._downlink.counters.total(),
-            receipts_ahead=self._ahead,
-            last_receipt_age_s=age,
+            receipts=answers.receipts,
+            bad_receipts=answers.bad + self._downlink.counters.total(),
+            receipts_ahead=answers.ahead,
+            last_receipt_age_s=None if at_s is None else self._loop.time() - at_s,
             cloud_online=self._downlink.cloud_online,
             alarm=tally.alarm,
             drained=window.drained(last),
@@ -185,6 +190,7 @@ class Uplink:
             self._outbox.release(stream)
         self._window.connected(self._outbox.last, self._outbox.floor)
         self._publisher.connected(connection)
+        self._answers.synced.clear()
         self._hold_until_s = self._loop.time() + self._settings.resync_s
         try:
             await connection.subscribe(*self._downlink.filters)
@@ -198,15 +204,21 @@ class Uplink:
         while True:
             self._wake.clear()
             now_s = self._loop.time()
-            self._give_up_overdue(now_s)
+            self._answers.overdue(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)
             try:
-                if await self._publisher.send_next(now_s, hold_backlog=now_s < self._hold_until_s):
+                await self._publisher.set_apart()
+                if await self._publisher.send_next(now_s, self._holds_backlog(now_s)):
+                    self._spending.note()
                     continue
             except StoreError as error:
                 log.warning("hand_out_failed", error=type(error).__name__)
                 await asyncio.sleep(_DISK_PAUSE_S)
             await self._rest(now_s)
+
+    def _holds_backlog(self, now_s: float) -> bool:
+        """After a connect the backlog waits a moment for the cloud to say what it has already."""
+        return now_s < self._hold_until_s and not self._answers.synced.is_set()
 
     async def _rest(self, now_s: float) -> None:
         """Returns when there may be something to do: a commit, a receipt, an answer of the broker, or a time."""
@@ -233,68 +245,6 @@ class Uplink:
         if not connection.closed.done():
             connection.publish(self._topics.state, self._presence.farewell(), retain=True)
         self._connection = None
-
-    def _give_up_overdue(self, now_s: float) -> None:
-        for batch in self._window.overdue(now_s):
-            log.warning("receipt_overdue", stream=batch.stream.word, events=batch.left)
-            self._rewinds += 1
-            self._publisher.forget_dictionaries(batch.stream)
-            self._outbox.release(batch.stream, self._window.lost(batch))
-
-    # What the cloud says
-
-    def _on_cloud_boot(self) -> None:
-        """Another cloud than before: what was on its way may be gone with the old one."""
-        if self._window.rewind():
-            self._rewinds += 1
-            log.info("cloud_changed")
-        for stream in Stream:
-            self._outbox.release(stream)
-        self._publisher.forget_dictionaries()
-        self._pace.resume()
-        self._wake.set()
-
-    def _on_receipt(self, receipt: downlink_pb2.Receipt) -> None:
-        self._receipts += 1
-        self._receipt_at_s = self._loop.time()
-        self._hold_until_s = 0.0
-        for part in receipt.streams:
-            if part.epoch == self._outbox.epoch:
-                self._take_in(part)
-        if receipt.unknown_dictionaries:
-            self._send_dictionary(receipt.unknown_dictionaries)
-        self._wake.set()
-        for hook in self.on_receipt:
-            hook()
-
-    def _take_in(self, part: downlink_pb2.StreamReceipt) -> None:
-        try:
-            stream = Stream(part.stream)
-            above = [SeqRange(item.first, item.last) for item in part.above]
-            told = self._window.receipt(
-                stream, self._outbox.last[stream], self._outbox.floor[stream], part.floor, above
-            )
-        except ValueError as error:
-            self._bad += 1
-            (log.warning if self._bad == 1 else log.debug)("receipt_refused", why=str(error))
-            return
-        if told is not None:
-            self._ahead += told.ahead
-            self._outbox.settle(stream, told.floor, told.above)
-
-    def _send_dictionary(self, unknown: Iterable[int]) -> None:
-        """Batches that the cloud could not read go again, with the dictionary; at most so often, since it may lag."""
-        now_s = self._loop.time()
-        if now_s < self._again_s:
-            return
-        names = set(unknown)
-        batches = [batch for batch in self._window.batches() if batch.digest in names]
-        if batches:
-            self._again_s = now_s + DICTIONARY_AGAIN_S
-            self._rewinds += 1
-        self._publisher.forget_dictionaries()
-        for batch in batches:
-            self._outbox.release(batch.stream, self._window.lost(batch))
 
 
 def _check_birth(published: asyncio.Future[int]) -> None:

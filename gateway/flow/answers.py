@@ -1,0 +1,92 @@
+"""What receipts and the cloud's boot change; must never settle a number that was not sent."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from forecourt.v1 import downlink_pb2
+
+from gateway.flow.pace import Pace
+from gateway.flow.publisher import Publisher
+from gateway.flow.window import SendWindow
+from gateway.limits import DICTIONARY_AGAIN_S
+from gateway.log import Log
+from gateway.model import SeqRange, Stream
+from gateway.outbox import Outbox
+
+log = Log("flow")
+
+
+class Answers:
+    """Takes in what the cloud says, once its signature was checked. Counts are since the process began."""
+
+    def __init__(
+        self, outbox: Outbox, window: SendWindow, publisher: Publisher, pace: Pace, wake: asyncio.Event
+    ) -> None:
+        self._outbox, self._window, self._publisher, self._pace, self._wake = outbox, window, publisher, pace, wake
+        self._loop = asyncio.get_running_loop()
+        self._again_s = 0.0
+        self.hooks: list[Callable[[], None]] = []
+        self.receipts = self.bad = self.ahead = self.rewinds = 0
+        self.receipt_at_s: float | None = None
+        self.synced = asyncio.Event()
+
+    def overdue(self, now_s: float) -> None:
+        """Batches that have waited too long for a receipt are to be sent again."""
+        for batch in self._window.overdue(now_s):
+            log.warning("receipt_overdue", stream=batch.stream.word, events=batch.left)
+            self.rewinds += 1
+            self._publisher.forget_dictionaries(batch.stream)
+            self._outbox.release(batch.stream, self._window.lost(batch))
+
+    def cloud_boot(self) -> None:
+        """Another cloud than before: what was on its way may be gone with the old one."""
+        if self._window.rewind():
+            self.rewinds += 1
+            log.info("cloud_changed")
+        for stream in Stream:
+            self._outbox.release(stream)
+        self._publisher.forget_dictionaries()
+        self._pace.resume()
+        self._wake.set()
+
+    def receipt(self, receipt: downlink_pb2.Receipt) -> None:
+        """The cloud has these numbers on its disk."""
+        self.receipts += 1
+        self.receipt_at_s = self._loop.time()
+        self.synced.set()
+        for part in receipt.streams:
+            if part.epoch == self._outbox.epoch:
+                self._take_in(part)
+        if receipt.unknown_dictionaries:
+            self._send_dictionary(receipt.unknown_dictionaries)
+        self._wake.set()
+        for hook in self.hooks:
+            hook()
+
+    def _take_in(self, part: downlink_pb2.StreamReceipt) -> None:
+        try:
+            stream = Stream(part.stream)
+            above = [SeqRange(item.first, item.last) for item in part.above]
+            last, gone_to = self._outbox.last[stream], self._outbox.floor[stream]
+            told = self._window.receipt(stream, last, gone_to, part.floor, above)
+        except ValueError as error:
+            self.bad += 1
+            (log.warning if self.bad == 1 else log.debug)("receipt_refused", why=str(error))
+            return
+        if told is not None:
+            self.ahead += told.ahead
+            self._outbox.settle(stream, told.floor, told.above)
+
+    def _send_dictionary(self, unknown: Iterable[int]) -> None:
+        """Batches that the cloud could not read go again, with the dictionary; at most so often, since it may lag."""
+        now_s = self._loop.time()
+        if now_s < self._again_s:
+            return
+        names = set(unknown)
+        batches = [batch for batch in self._window.batches() if batch.digest in names]
+        if batches:
+            self._again_s = now_s + DICTIONARY_AGAIN_S
+            self.rewinds += 1
+        self._publisher.forget_dictionaries()
+        for batch in batches:
+            self._outbox.release(batch.stream, self._window.lost(batch))
