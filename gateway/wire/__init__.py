@@ -1,0 +1,1 @@
+"""Bytes: topics, codecs, seals, signatures; must never know a socket or a file."""
