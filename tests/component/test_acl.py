@@ -1,8 +1,11 @@
 """The shipped access rules on a real broker: what a device with a good certificate cannot do to others."""
 
 import asyncio
+import os
+import shutil
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,8 @@ from gateway.errors import LinkError, LinkRefused
 from gateway.identity import load_cloud, tls_context
 from gateway.identity.keystore import load
 from gateway.identity.pki import Pki, make_dev_pki
-from tests.kit.broker import mosquitto
+from gateway.limits import MESSAGE_BYTES_MAX
+from tests.kit.broker import ACL, Broker, free_port, mosquitto
 from tests.kit.links import Inbox, connected, ended
 
 pytestmark = pytest.mark.needs_mosquitto
@@ -96,3 +100,26 @@ async def test_a_second_client_takes_the_session_over(pki: Pki, context: Callabl
         await ended(first)
         assert isinstance(first.error, LinkError)
         assert await second.publish(f"forecourt/v1/{DEVICE}/up/state", b"x") in {0x00, 0x10}
+
+
+async def test_the_shipped_configuration_runs(pki: Pki, tmp_path: Path, context: Callable[..., ssl.SSLContext]) -> None:
+    """deploy/mosquitto/mosquitto.conf as it is, but for port and folder: mosquitto takes it and its limits reach us."""
+    port = free_port()
+
+    def install() -> str:
+        for source in (pki.ca_cert, pki.broker_cert, pki.broker_key, ACL):
+            shutil.copy(source, tmp_path)
+        text = (ACL.parent / "mosquitto.conf").read_text("utf-8").replace("/etc/mosquitto/forecourt/", f"{tmp_path}/")
+        text = text.replace("listener 8883", f"listener {port} 127.0.0.1")
+        return text + "log_type information\n" + ("user root\n" if os.geteuid() == 0 else "")
+
+    broker = Broker(tmp_path, port, await asyncio.to_thread(install), secure=True)
+    await broker.start()
+    try:
+        async with connected(broker.endpoint(context())) as connection:
+            assert (connection.window, connection.packet_bytes_max) == (64, 1_100_000)
+            assert connection.packet_bytes_max > MESSAGE_BYTES_MAX
+            assert await connection.publish(f"forecourt/v1/{FOREIGN}/up/state", b"x") == 0x87
+            assert await connection.publish(f"forecourt/v1/{DEVICE}/up/state", bytes(MESSAGE_BYTES_MAX)) in {0, 0x10}
+    finally:
+        await broker.kill()
