@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gateway.consent.slots import FREE, SLOT_BYTES, Slot, SlotFile
 from gateway.errors import InputError, StoreFull
 from gateway.limits import KEY_SLOTS, KEY_SLOTS_RESERVED
 from gateway.log import Log
 from gateway.model import AeadKey, PurposeSet
-
-KEY_BITS = 256
+from gateway.wire.seal import aead, new_key
 
 
 class KeyringFull(StoreFull):
@@ -93,7 +90,7 @@ class Keyring:
             try:
                 if slot is None:
                     raise InputError("a slot is damaged")
-                held = _Held(index, slot, AESGCM(self._wrapper.unwrap(slot.wrapped)))
+                held = _Held(index, slot, aead(self._wrapper.unwrap(slot.wrapped)))
             except (InputError, ValueError):
                 broken.append(index)
                 continue
@@ -116,11 +113,11 @@ class Keyring:
                 return known, self._held[known].key
             if len(self._free) <= (0 if reserved else KEY_SLOTS_RESERVED):
                 raise KeyringFull(f"all {KEY_SLOTS} slots of the keyring are taken")
-            raw, key_id = AESGCM.generate_key(KEY_BITS), secrets.randbits(63)
+            raw, key_id = new_key(), secrets.randbits(63)
             while key_id == 0 or key_id in self._held:
                 key_id = secrets.randbits(63)
             slot = Slot(key_id, subject, purposes, self._wrapper.wrap(raw))
-            held = _Held(heapq.heappop(self._free), slot, AESGCM(raw))
+            held = _Held(heapq.heappop(self._free), slot, aead(raw))
             self._held[key_id] = held
             self._by_set[subject, purposes] = key_id
             self._fresh.append(held)
