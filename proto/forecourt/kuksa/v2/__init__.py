@@ -1,0 +1,1 @@
+"""Messages of kuksa.val.v2."""
