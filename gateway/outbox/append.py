@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.errors import ForecourtError, InputError
-from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX
-from gateway.model import Event, Lane, Stream
+from gateway.errors import ForecourtError, InputError, TooLarge
+from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX, BODY_TEXT_BYTES_MAX, LONE_BAG_BYTES_MAX
+from gateway.model import Event, Kind, Lane, Stream, ValueType
 from gateway.outbox.core import Change, Core, change, cost
 from gateway.outbox.evict import Claims, make_room, release_claims
 from gateway.outbox.schema import PENDING, Row
@@ -161,15 +161,46 @@ def _stripped(core: Core, lane: Lane, events: Sequence[Event]) -> list[Event]:
 
 def bags_of(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[int, bytes]]]:
     """Events cut into bags that a message can carry, with their codec and body; raises TooLarge for one that cannot."""
-    for start in range(0, len(events), BAG_EVENTS_MAX):
-        yield from _cut(core, events[start : start + BAG_EVENTS_MAX])
+    for part in _portions(events):
+        yield from _cut(core, part)
+
+
+def _portions(events: list[Event]) -> Iterable[list[Event]]:
+    """At most as many events as a bag may have, and as much text as a body may hold once it is unpacked."""
+    if not any(map(_has_text, {event.kind for event in events})):
+        for start in range(0, len(events), BAG_EVENTS_MAX):
+            yield events[start : start + BAG_EVENTS_MAX]
+        return
+    part: list[Event] = []
+    size = 0
+    for event in events:
+        text = _text_bytes(event)
+        if part and (len(part) >= BAG_EVENTS_MAX or size + text > BODY_TEXT_BYTES_MAX):
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += text
+    yield part
+
+
+def _has_text(kind: Kind) -> bool:
+    return not kind.signals or any(signal.type is ValueType.STRING for signal in kind.signals)
+
+
+def _text_bytes(event: Event) -> int:
+    """Bytes of its texts at most."""
+    if isinstance(event.values, bytes):
+        return len(event.values)
+    return sum(4 * len(value) for value in event.values if isinstance(value, str))
 
 
 def _cut(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[int, bytes]]]:
     codec, body = core.encoder.encode(events)
-    if len(body) <= BAG_BYTES_MAX or len(events) == 1:
-        yield events, (codec, body)
+    if len(body) > BAG_BYTES_MAX and len(events) > 1:
+        middle = len(events) // 2
+        yield from _cut(core, events[:middle])
+        yield from _cut(core, events[middle:])
         return
-    middle = len(events) // 2
-    yield from _cut(core, events[:middle])
-    yield from _cut(core, events[middle:])
+    if len(body) > LONE_BAG_BYTES_MAX:
+        raise TooLarge(f"an event of {len(body)} bytes, which no message can carry")
+    yield events, (codec, body)

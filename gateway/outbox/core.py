@@ -164,6 +164,8 @@ class Change:
     def gap(self, stream: Stream, ranges: Iterable[SeqRange], reason: GapReason) -> None:
         """These numbers will never arrive: counted, told in the control stream, and remembered."""
         found = list(ranges)
+        if not found:
+            return
         self._gaps.setdefault((stream, reason), []).extend(found)
         self.heads[stream].count_gap(reason, sum(one.size for one in found))
 

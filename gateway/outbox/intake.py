@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -33,8 +33,8 @@ _lane_of = itemgetter(0, 1)
 class Appender:
     """Takes events on the loop and hands them to the writer, each stream at its own pace."""
 
-    def __init__(self, core: Core, store: Store) -> None:
-        self._core, self._store = core, store
+    def __init__(self, core: Core, store: Store, linger_s: Mapping[Stream, float]) -> None:
+        self._core, self._store, self._linger_s = core, store, linger_s
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._open: dict[Stream, Batch] = {}
@@ -84,7 +84,7 @@ class Appender:
             if batch.events >= LINGER_EVENTS_MAX:
                 self._store.schedule(batch)
             elif fresh:
-                self._store.schedule(batch, LINGER_S[stream])
+                self._store.schedule(batch, self._linger_s[stream])
 
 
 def _picked(lane: Lane, events: list[Event]) -> list[Event]:

@@ -20,14 +20,14 @@ class Collecting(Generic[T]):
         self, store: Store, write: Callable[[sqlite3.Connection, list[T]], None], delay_s: float, *, rides: bool
     ) -> None:
         self._store, self._write, self._delay_s, self._rides = store, write, delay_s, rides
-        self._lock = threading.Lock()
+        self._lock, self._loop = threading.Lock(), asyncio.get_running_loop()
         self._open: _Round[T] | None = None
 
     def add(self, item: T) -> "asyncio.Future[None]":
         """The item joins the next round; resolves once that is durable. On the loop."""
         with self._lock:
             if self._open is None or self._open.closed:
-                self._open = _Round(self._store, self._lock, self._write)
+                self._open = _Round(self._store, self._lock, self._write, self._loop.create_future())
                 self._store.schedule(self._open, self._delay_s, rides=self._rides)
             self._open.items.append(item)
             return self._open.future
@@ -35,12 +35,16 @@ class Collecting(Generic[T]):
 
 class _Round(Generic[T]):
     def __init__(
-        self, store: Store, lock: threading.Lock, write: Callable[[sqlite3.Connection, list[T]], None]
+        self,
+        store: Store,
+        lock: threading.Lock,
+        write: Callable[[sqlite3.Connection, list[T]], None],
+        future: "asyncio.Future[None]",
     ) -> None:
         self._store, self._lock, self._write = store, lock, write
         self.items: list[T] = []
         self.closed = False
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.future = future
 
     def run(self, db: sqlite3.Connection) -> None:
         """Writes what was collected."""

@@ -19,7 +19,7 @@ from gateway.outbox.handout import Taken
 from gateway.outbox.heads import Head
 from gateway.outbox.ranges import merged
 from gateway.outbox.settle import Settle
-from gateway.outbox.ttl import TtlClock
+from gateway.outbox.ttl import Saved, TtlClock
 from gateway.outbox.withdraw import Narrowing, Withdrawn
 from gateway.wire.codec import Encoder
 from gateway.wire.dictionary import Dictionary
@@ -213,8 +213,11 @@ class MemoryOutbox:
             for stream, head in self.heads.items()
         }
 
-    def reopened(self) -> None:
-        """What a crash forgets: marks of flight. The TTL clock is told the time by its owner."""
+    def reopened(self, ttl_ms: int) -> None:
+        """What a crash forgets: marks of flight, and maybe some time on the TTL clock, which goes on at `ttl_ms`."""
+        clock = self._clock
+        now = Saved(ttl_ms, clock.boot_id(), int(clock.boottime_s() * 1_000), clock.wall_us(), int(clock.quality()))
+        self._ttl = TtlClock(clock, now)
         for marks in self._flights.values():
             marks.clear()
 

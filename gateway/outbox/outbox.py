@@ -9,7 +9,7 @@ from forecourt.v1 import control_pb2
 
 from gateway.clock import Clock
 from gateway.errors import StoreError, TooLarge
-from gateway.limits import DAMAGE_CHECK_BAGS, LINGER_CONTROL_S, RECORD_BYTES_MAX, SETTLE_LINGER_S
+from gateway.limits import DAMAGE_CHECK_BAGS, RECORD_BYTES_MAX, SETTLE_LINGER_S
 from gateway.log import Log
 from gateway.model import Appended, Books, Boot, Event, GapReason, OpenBag, PurposeSet, SeqRange, Stream
 from gateway.outbox import books as law
@@ -18,7 +18,7 @@ from gateway.outbox import settle as receipts
 from gateway.outbox.books import StreamStats
 from gateway.outbox.core import Core, Gate, Quotas, change
 from gateway.outbox.handout import Taken
-from gateway.outbox.intake import Appender
+from gateway.outbox.intake import LINGER_S, Appender
 from gateway.outbox.jobs import Collecting, Removing
 from gateway.outbox.references import References
 from gateway.outbox.schema import schema
@@ -38,12 +38,14 @@ class Outbox:
 
     migrations = schema
 
-    def __init__(self, core: Core, store: Store, found: dict[Stream, heads.Head]) -> None:
+    def __init__(
+        self, core: Core, store: Store, found: dict[Stream, heads.Head], linger_s: Mapping[Stream, float]
+    ) -> None:
         self._core, self._store = core, store
-        self._appender = Appender(core, store)
+        self._appender = Appender(core, store, linger_s)
         self._settles: Collecting[receipts.Settle] = Collecting(store, self._settle, SETTLE_LINGER_S, rides=True)
         self._controls: Collecting[control_pb2.ControlRecord] = Collecting(
-            store, self._append_control, LINGER_CONTROL_S, rides=True
+            store, self._append_control, linger_s[Stream.CONTROL], rides=True
         )
         self._heads = found
         self._checked_to: tuple[Stream, int] | None = (Stream.URGENT, 0)
@@ -62,6 +64,7 @@ class Outbox:
         clock: Clock,
         quotas: Quotas = QUOTAS,
         retain_after_receipt: bool = False,
+        linger_s: Mapping[Stream, float] = LINGER_S,
     ) -> "Outbox":
         """The outbox of a store that was opened with `Outbox.migrations`; after a rescue it first saves what opens.
 
@@ -103,7 +106,7 @@ class Outbox:
         found = await store.write(settle_in)
         references.boots[boot.id] = boot
         gate.bind(dictionary)
-        return cls(core, store, found)
+        return cls(core, store, found, linger_s)
 
     # Appending
 

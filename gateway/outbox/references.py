@@ -4,10 +4,11 @@ Entries are written in the commit that first uses them, under their rank, so tha
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forecourt.v1 import event_pb2
+from google.protobuf.message import Message
 
 from gateway.clock import Clock
 from gateway.limits import BOOTS_KEPT_MAX
@@ -44,7 +45,7 @@ class References:
 
     def save_new(self, db: sqlite3.Connection) -> None:
         """Writes the entries of the dictionary that are not stored yet; inside the commit that may use them."""
-        entries = self._dictionary.signals, self._dictionary.shapes
+        entries: tuple[Sequence[Message], Sequence[Message]] = (self._dictionary.signals, self._dictionary.shapes)
         if (len(entries[0]), len(entries[1])) == self._stored:
             return
         self._tried = True

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from gateway.model import AeadKey, Kind, Lane, PurposeSet
 from gateway.wire.dictionary import Dictionary
 from gateway.wire.seal import aead, new_key
-
-from gateway.model import AeadKey, Kind, Lane, PurposeSet
 
 CONTROL_KEY_ID = 1
 

@@ -1,7 +1,7 @@
 """Outboxes for tests on small stores, with kinds of every stream; must never hide what a store does."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,9 @@ async def opened(
     bytes_max: int = STORE_BYTES,
     quotas: Quotas | None = None,
     retain: bool = False,
+    linger_s: Mapping[Stream, float] | None = None,
 ) -> tuple[Store, Outbox]:
-    """An open store and its outbox; the caller closes the store."""
+    """An open store and its outbox, without linger unless it is given; the caller closes the store."""
     store = await Store.open(folder, clock=clock, bytes_max=bytes_max, migrations=[Outbox.migrations])
     try:
         outbox = await Outbox.open(
@@ -68,6 +69,7 @@ async def opened(
             clock=clock,
             quotas=quotas or Quotas(),
             retain_after_receipt=retain,
+            linger_s=linger_s or dict.fromkeys(Stream, 0.0),
         )
     except BaseException:
         await store.aclose()
