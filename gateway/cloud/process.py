@@ -17,8 +17,9 @@ from gateway.link import Endpoint
 
 
 async def serve(identity: Path, broker: str, db: Path, sink: Sink) -> None:
-    """Serves until SIGTERM or SIGINT. `identity` is the cloud's folder; ConfigError and StoreError say what is wrong."""
-    clock, who = SystemClock(), await asyncio.to_thread(load_cloud, identity)
+    """Serves until SIGTERM or SIGINT with the identity of a folder; ConfigError and StoreError say what is wrong."""
+    clock = await asyncio.to_thread(SystemClock)
+    who = await asyncio.to_thread(load_cloud, identity)
     tls = await asyncio.to_thread(tls_context, who.tls, clock) if broker.startswith("mqtts:") else None
     endpoint = Endpoint.parse(broker, tls)
     inbox = await Inbox.open(db, Enrolled(who), clock=clock, sink=sink)

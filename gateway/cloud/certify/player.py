@@ -3,8 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from forecourt.v1 import downlink_pb2, event_pb2
 
 from gateway.cloud.certify import forge
@@ -18,6 +21,7 @@ from gateway.wire.signing import sign
 from gateway.wire.topics import CLOUD_STATE, Topics
 
 RANGES_MAX = 64
+M = TypeVar("M")
 
 
 @dataclass(slots=True)
@@ -114,16 +118,24 @@ class Player:
         connection.ack(message)
         try:
             if message.topic == CLOUD_STATE:
-                state = read_cloud_state(message.topic, message.payload, self._cloud_keys)
+                state = self._believed(read_cloud_state, message)
                 if state.online:
                     self._boot_is(state.cloud_boot)
             else:
-                self._receipt(read_receipt(message.topic, message.payload, self._cloud_keys))
+                self._receipt(self._believed(read_receipt, message))
         except SignatureError:
             self._fault(f"{message.topic}: not signed by the cloud's key")
         except InputError as error:
             self._fault(f"{message.topic}: {error}")
         self._news.set()
+
+    def _believed(self, read: Callable[[str, bytes, Ed25519PublicKey], M], message: Message) -> M:
+        """The content, by one of the pinned keys."""
+        *others, last = self._cloud_keys
+        for key in others:
+            with suppress(SignatureError):
+                return read(message.topic, message.payload, key)
+        return read(message.topic, message.payload, last)
 
     def _receipt(self, receipt: downlink_pb2.Receipt) -> None:
         self.heard.receipts += 1
