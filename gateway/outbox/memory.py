@@ -120,12 +120,12 @@ class MemoryOutbox:
             self._flights[stream].add(bag.first_seq)
         return Taken(bags, scanned_to, self._gate.version, False)
 
-    def release(self, stream: Stream, bags: Iterable[OpenBag] | None = None) -> None:
+    def release(self, stream: Stream, bags: Iterable[SeqRange] | None = None) -> None:
         """In flight no more."""
         if bags is None:
             self._flights[stream].clear()
         else:
-            self._flights[stream].difference_update(bag.first_seq for bag in bags)
+            self._flights[stream].difference_update(bag.first for bag in bags)
 
     def in_flight(self, stream: Stream) -> set[int]:
         """First numbers of bags in flight."""

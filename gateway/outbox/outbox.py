@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.errors import StoreError, TooLarge
 from gateway.limits import DAMAGE_CHECK_BAGS, RECORD_BYTES_MAX, SETTLE_LINGER_S
 from gateway.log import Log
-from gateway.model import Appended, Books, Boot, Event, GapReason, OpenBag, PurposeSet, SeqRange, Stream
+from gateway.model import Appended, Books, Boot, Event, GapReason, PurposeSet, SeqRange, Stream
 from gateway.outbox import books as law
 from gateway.outbox import expire, handout, heads, quarantine, salvage, withdraw
 from gateway.outbox import settle as receipts
@@ -138,9 +138,9 @@ class Outbox:
             await self.quarantine(stream, taken.broken, GapReason.CORRUPT)
         return taken
 
-    def release(self, stream: Stream, bags: Iterable[OpenBag] | None = None) -> None:
-        """These bags, or all of the stream, are in flight no more."""
-        self._core.flights.release(stream, None if bags is None else [bag.first_seq for bag in bags])
+    def release(self, stream: Stream, bags: Iterable[SeqRange] | None = None) -> None:
+        """These bags, by their numbers, or all of the stream, are in flight no more."""
+        self._core.flights.release(stream, None if bags is None else [bag.first for bag in bags])
 
     def settle(self, stream: Stream, floor: int, above: Sequence[SeqRange] = ()) -> bool:
         """A receipt; rides on the next commit. False, and counted, when it names a number that was never given."""
