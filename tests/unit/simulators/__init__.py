@@ -1,0 +1,1 @@
+"""The simulators' parts without I/O."""
