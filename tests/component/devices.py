@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.wire.codec import Encoder, decode
-from gateway.wire.dictionary import shape_types
-
 from gateway.clock import ManualClock
-from gateway.consent import Consent, Policies
+from gateway.consent import Consent, Grant, Policies
+from gateway.consent.slots import FREE, Slot, SlotFile
 from gateway.flow.revocation import Revocation
 from gateway.model import Event, Kind, Purpose, PurposeSet, Stream, Value, ValueType, purposes_of
 from gateway.outbox import Outbox
 from gateway.store import Store
+from gateway.wire.codec import Encoder, decode
+from gateway.wire.dictionary import shape_types
 
 DRIVING, ANALYTICS, PROFILE = Purpose.DRIVING_BEHAVIOUR, Purpose.USAGE_ANALYTICS, Purpose.PROFILE
 GUEST, OTHER = 5, 6
@@ -106,3 +106,32 @@ async def read_all(guest: Device, subject: int | None = None) -> list[tuple[int,
 def markers(events: list[tuple[int, tuple[Value, ...]]], purpose: Purpose) -> list[Value]:
     """The texts of `purpose` that can be read."""
     return [value for _, values in events for value in values if str(value).startswith(f"marker-{purpose.word}-")]
+
+
+async def filled(guest: Device, count: int) -> dict[PurposeSet, Kind]:
+    """`count` events of the guest in each set of purposes, with a marker for each purpose."""
+    await guest.consent.grant([Grant(s, p) for s in (GUEST, OTHER) for p in (DRIVING, ANALYTICS, PROFILE)])
+    kinds = {
+        purposes: kind(guest, purposes)
+        for purposes in (1 << DRIVING, 1 << ANALYTICS, 1 << DRIVING | 1 << ANALYTICS | 1 << PROFILE)
+    }
+    tickets = [
+        guest.outbox.append_many([marked(one, GUEST, number) for number in range(start, start + 500)])
+        for one in kinds.values()
+        for start in range(0, count, 500)
+    ]
+    tickets.append(guest.outbox.append_many([marked(kinds[1 << DRIVING], OTHER, number) for number in range(10)]))
+    for ticket in tickets:
+        assert (await ticket).denied == 0
+    return kinds
+
+
+def secrets_of(folder: Path, gone: PurposeSet) -> list[bytes]:
+    """The guest's keys for sets with one of `gone`, as they lie on disk."""
+    slots = [Slot.unpack(raw) for raw in SlotFile(folder).read() if raw != FREE]
+    return [slot.wrapped for slot in slots if slot and slot.subject == GUEST and slot.purposes & gone]
+
+
+def everything_in(folder: Path) -> bytes:
+    """The bytes of every file of a device: database, log, index, keyring."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
