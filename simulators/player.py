@@ -1,0 +1,92 @@
+"""Plays a drive into a databroker in time; must never lose a reading or drift.
+
+The clock of the drive goes as fast as the drive: at speed 10 a reading of second 50 is dated 5 s after the start. So
+time stamps are those at which the reading was due, and never lie in the future.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.model import Value
+from simulators.drive.car import Reading
+
+TICK_S = 0.01
+Update = tuple[str, Value, int]
+
+
+class Broker(Protocol):
+    """Where readings go: refused ones come back with a reason."""
+
+    def publish(self, updates: Sequence[Update]) -> list[tuple[str, str]]:
+        """Takes (path, value, microseconds since 1970) in order."""
+        ...
+
+
+class Player:
+    """Plays once or round and round; `pause` and `go` at any time."""
+
+    def __init__(self, broker: Broker, clock: Clock, *, speed: float = 1.0) -> None:
+        """`speed`: seconds of the drive in one second."""
+        self._broker, self._clock, self.speed = broker, clock, speed
+        self._running = asyncio.Event()
+        self._running.set()
+        self._begun_s = 0.0
+        self.played = 0
+        self.at_s = 0.0
+        self.refused: Counter[str] = Counter()
+        self.paths: set[str] = set()
+
+    def pause(self) -> None:
+        """The drive stands still."""
+        if self._running.is_set():
+            self._running.clear()
+            self._paused_at_s = self._clock.boottime_s()
+
+    def go(self) -> None:
+        """The drive goes on where it stood."""
+        if not self._running.is_set():
+            self._begun_s += self._clock.boottime_s() - self._paused_at_s
+            self._running.set()
+
+    async def play(self, readings: Iterable[Reading], until_s: float | None = None) -> None:
+        """Plays readings as they fall due, until they end or `until_s` seconds (of the wall) have passed."""
+        begun_us = self._clock.wall_us()
+        self._begun_s = self._clock.boottime_s()
+        due: list[Update] = []
+        for reading in readings:
+            due_s = reading.at_s / self.speed
+            if until_s is not None and due_s >= until_s:
+                break
+            while (early := due_s - (self._clock.boottime_s() - self._begun_s)) > 0 or not self._running.is_set():
+                self._flush(due)
+                await self._running.wait()
+                await asyncio.sleep(max(min(early, 1.0), TICK_S))
+            due.append((reading.path, reading.value, begun_us + round(due_s * 1e6)))
+            self.at_s = reading.at_s
+            if len(due) >= 500:
+                self._flush(due)
+                await asyncio.sleep(0)
+        self._flush(due)
+        if until_s is not None:
+            await asyncio.sleep(max(0.0, until_s - (self._clock.boottime_s() - self._begun_s)))
+
+    def _flush(self, due: list[Update]) -> None:
+        if not due:
+            return
+        for path, _ in self._broker.publish(due):
+            self.refused[path] += 1
+        self.paths.update(path for path, _, _ in due)
+        self.played += len(due)
+        due.clear()
+
+
+def round_and_round(readings: Sequence[Reading], length_s: float) -> Iterator[Reading]:
+    """A drive without an end: after its last reading and one second it begins again."""
+    lap = 0
+    while readings:
+        for reading in readings:
+            yield Reading(round(reading.at_s + lap * (length_s + 1.0), 6), reading.path, reading.value)
+        lap += 1
