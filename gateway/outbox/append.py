@@ -87,7 +87,6 @@ class Batch:
         core, stream = self._core, self._stream
         with change(core, db) as one:
             make_room(one, stream, need, self._claims)
-            core.references.save_new(db)
             one.put(stream, self._rows(one, bodies))
 
     def _rows(self, one: Change, bodies: list[tuple[_Sack, int, int, bytes]]) -> list[Row]:

@@ -181,7 +181,8 @@ class Change:
         return first
 
     def finish(self) -> None:
-        """Writes the gaps of this change."""
+        """Writes the gaps of this change, and the references that its bags may need."""
+        self.core.references.save_new(self.db)
         at_us = self.core.clock.wall_us()
         records, history = [], []
         for (stream, reason), ranges in self._gaps.items():
