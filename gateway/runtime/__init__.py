@@ -1,0 +1,9 @@
+"""An edge agent put together: store, consent, outbox, uplink, commands, health; must never decide what a room decides.
+
+Names are loaded when first asked for.
+"""
+
+from gateway.runtime.agent import Agent
+from gateway.runtime.options import AgentOptions, options_of
+
+__all__ = ["Agent", "AgentOptions", "options_of"]

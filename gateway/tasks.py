@@ -1,0 +1,52 @@
+"""A group of tasks that a signal ends in good order; must never be nested, since signals belong to the process."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+@asynccontextmanager
+async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group that SIGTERM and SIGINT cancel; a second signal ends the process at once. Errors of tasks come out."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def asked() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in numbers:
+        loop.add_signal_handler(number, asked)
+
+    async def end() -> None:
+        await stop.wait()
+        raise _Stopped
+
+    with contextlib.suppress(_Stopped):
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(end(), name="signals")
+                yield group
+        except BaseExceptionGroup as problems:
+            _, others = problems.split(_Stopped)
+            if others is not None:
+                raise first_of(others) from None
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+def first_of(problems: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group of groups: what a person wants to read."""
+    found: BaseException = problems
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+class _Stopped(Exception):
+    """A signal asked for the end."""
