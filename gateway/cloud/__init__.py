@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from gateway.cloud.inbox import Inbox
     from gateway.cloud.numbers import Numbers
     from gateway.cloud.service import Cloud, CloudStatus
-    from gateway.cloud.sinks import Effects, Sink, SqliteSink, find_sinks
+    from gateway.cloud.sinks import Effects, Sink, find_sinks
+    from gateway.cloud.sqlite_sink import SqliteSink, readings
 
 _HOMES = {
     "Cloud": "service",
@@ -22,10 +23,11 @@ _HOMES = {
     "Inbox": "inbox",
     "Numbers": "numbers",
     "Sink": "sinks",
-    "SqliteSink": "sinks",
+    "SqliteSink": "sqlite_sink",
     "StreamAudit": "audit",
     "audit": "audit",
     "find_sinks": "sinks",
+    "readings": "sqlite_sink",
 }
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "StreamAudit",
     "audit",
     "find_sinks",
+    "readings",
 ]
 
 

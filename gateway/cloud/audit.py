@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.cloud.numbers import Numbers
-from gateway.cloud.schema import signed, unsigned
+from gateway.cloud.schema import one_moment, signed, unsigned
 from gateway.cloud.streams import StreamKey
 from gateway.model import SeqRange, Stream
 
@@ -39,10 +39,9 @@ class StreamAudit:
 def audit(db: sqlite3.Connection, device: str | None = None) -> list[StreamAudit]:
     """Every stream, or those of one device; reads all their rows."""
     where, parameters = ("where device = ?", (device,)) if device is not None else ("", ())
-    streams = db.execute(
-        f"select device, epoch, stream, floor, above, head from stream {where} order by 1, 2, 3", parameters
-    )
-    return [_count(db, *row) for row in streams.fetchall()]
+    query = f"select device, epoch, stream, floor, above, head from stream {where} order by 1, 2, 3"
+    with one_moment(db):
+        return [_count(db, *row) for row in db.execute(query, parameters).fetchall()]
 
 
 def _count(

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.cloud.gaps import HoleState, reason_word, watch
-from gateway.cloud.schema import signed
+from gateway.cloud.schema import one_moment, signed
 from gateway.cloud.streams import StreamKey
 from gateway.errors import InputError
 from gateway.model import Stream
@@ -31,19 +31,23 @@ def parse_place(text: str) -> tuple[StreamKey, int | None]:
 
 def explain(db: sqlite3.Connection, key: StreamKey, number: int) -> Explanation:
     """What became of one number of a stream."""
-    place = (*key.row, number, number)
+    with one_moment(db):
+        return _explain(db, key, number)
+
+
+def _explain(db: sqlite3.Connection, key: StreamKey, number: int) -> Explanation:
     arrived = db.execute(
-        "select at_us, batch from admitted where device = ? and epoch = ? and stream = ? and first <= ? and last >= ?"
+        "select at_us, batch, last from admitted where device = ? and epoch = ? and stream = ? and first <= ?"
         " order by first desc limit 1",
-        place,
+        (*key.row, number),
     ).fetchone()
-    if arrived is not None:
+    if arrived is not None and arrived[2] >= number:
         rows = effects(db, key, number)
         erased = "" if rows else "; the sink does not hold it, so it was erased or went to another sink"
         return Explanation("delivered", f"delivered in batch {arrived[1]}{erased}", arrived[0], rows)
     told = db.execute(
         "select reason, at_us from gap where device = ? and epoch = ? and stream = ? and first <= ? and last >= ?",
-        place,
+        (*key.row, number, number),
     ).fetchone()
     if told is not None:
         return Explanation("gap", f"the device told that it will never come: {reason_word(told[0])}", told[1])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.cloud.numbers import Numbers
-from gateway.cloud.schema import unsigned
+from gateway.cloud.schema import one_moment, unsigned
 from gateway.cloud.streams import StreamKey
 from gateway.model import GapReason, SeqRange, Stream
 
@@ -51,6 +51,11 @@ class StreamGaps:
 
 def watch(db: sqlite3.Connection, device: str | None = None) -> list[StreamGaps]:
     """The gap watch over all streams, or those of one device."""
+    with one_moment(db):
+        return _watch(db, device)
+
+
+def _watch(db: sqlite3.Connection, device: str | None) -> list[StreamGaps]:
     where, parameters = ("where s.device = ?", (device,)) if device is not None else ("", ())
     rows = db.execute(
         "select s.device, s.epoch, s.stream, s.floor, s.above, s.head, s.kept, d.epoch from stream s"

@@ -18,7 +18,8 @@ from gateway.cloud.admission import Admission, DeviceKey
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.schema import open_database
-from gateway.cloud.sinks import Sink, SqliteSink
+from gateway.cloud.sinks import Sink
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.cloud.streams import StreamKey
 from gateway.errors import Closed, StoreError
 from gateway.limits import CLOUD_RECEIVE_MAXIMUM

@@ -1,6 +1,8 @@
 """The tables of the inbox and how its database is opened; must never hold a decision about numbers."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import StoreTooNew
@@ -77,6 +79,19 @@ def open_database(path: Path | str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+@contextmanager
+def one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """What is read within the block is of one moment, whatever is committed meanwhile."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("begin")
+    try:
+        yield
+    finally:
+        db.execute("rollback")
 
 
 def open_beside(path: Path | str) -> sqlite3.Connection:

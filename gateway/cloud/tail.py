@@ -12,7 +12,7 @@ from gateway.cloud.schema import unsigned
 from gateway.cloud.sinks import purposes_text
 from gateway.model import Stream, ValueType
 
-_FIELDS = "rowid, device, epoch, stream, seq, ts_us, shape, purposes, record"
+_FIELDS = "id, device, epoch, stream, seq, ts_us, shape, purposes, record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class Tail:
     def skip(self, but: int) -> None:
         """Passes over all that is there but the last events, at most `but` of any device."""
         if self._ready():
-            last = self._db.execute("select coalesce(max(rowid), 0) from effect").fetchone()[0]
+            last = self._db.execute("select coalesce(max(rowid), 0) from effect_row").fetchone()[0]
             self._after = max(0, last - but)
 
     def next(self, limit: int = 1_000) -> list[Seen]:
         """The next events, at most `limit`; none when there is nothing new."""
         if not self._ready():
             return []
-        values = [str(row[1]) for row in self._db.execute("pragma table_info(effect)") if row[1][1:].isdigit()]
+        values = [str(row[1]) for row in self._db.execute("pragma table_info(effect_row)") if row[1][1:].isdigit()]
         names = ", ".join([_FIELDS, *values])
-        where = "rowid > ? and (? is null or device = ?) order by rowid limit ?"
+        where = "id > ? and (? is null or device = ?) order by id limit ?"
         rows = self._db.execute(
             f"select {names} from effect where {where}", (self._after, self._device, self._device, limit)
         ).fetchall()

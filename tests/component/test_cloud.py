@@ -20,7 +20,8 @@ from gateway.cloud.certify.player import Player
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.schema import open_beside
 from gateway.cloud.service import Cloud
-from gateway.cloud.sinks import Effects, Sink, SqliteSink
+from gateway.cloud.sinks import Effects, Sink
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.identity import Identity, load_cloud, tls_context
 from gateway.identity.keystore import load
 from gateway.identity.pki import Pki, make_dev_pki

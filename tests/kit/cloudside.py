@@ -13,7 +13,8 @@ from gateway.cloud.certify import forge
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.schema import signed
-from gateway.cloud.sinks import Sink, SqliteSink
+from gateway.cloud.sinks import Sink
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.cloud.streams import StreamKey
 from gateway.model import Stream
 from gateway.wire.signing import sign

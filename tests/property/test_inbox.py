@@ -16,7 +16,8 @@ from gateway.cloud.audit import audit
 from gateway.cloud.certify import forge
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.schema import open_database
-from gateway.cloud.sinks import Effects, SqliteSink
+from gateway.cloud.sinks import Effects
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.model import SeqRange, Stream
 from tests.kit.cloudside import Car, Desk, Letter
 

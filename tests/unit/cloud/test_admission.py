@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import cast
 
 import pytest
 from forecourt.v1 import classification_pb2, control_pb2, event_pb2
@@ -10,7 +11,8 @@ from forecourt.v1 import classification_pb2, control_pb2, event_pb2
 from gateway.cloud.certify import forge
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.schema import open_database
-from gateway.cloud.sinks import Effects, SqliteSink
+from gateway.cloud.sinks import Effects
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.limits import CLOUD_RANGES_KEPT_MAX, POISON_KEPT_MAX, POISON_PAYLOAD_BYTES_MAX
 from gateway.model import Purpose, SeqRange, Stream
 from tests.kit.cloudside import Car, Desk
@@ -225,9 +227,7 @@ def person(bag: event_pb2.Bag, *purposes: Purpose, subject: int = 77) -> event_p
     """A batch about a guest."""
     batch = forge.batch("car-1", 11, Stream.LIVE, [bag])
     batch.consents[0].subject = subject
-    batch.consents[0].purposes[:] = [
-        classification_pb2.Purpose.Value(f"PURPOSE_{purpose.name}") for purpose in purposes
-    ]
+    batch.consents[0].purposes[:] = cast(list[classification_pb2.Purpose], [int(purpose) for purpose in purposes])
     return batch
 
 

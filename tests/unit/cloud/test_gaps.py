@@ -96,7 +96,7 @@ def test_a_delivered_number_is_explained(desk: Desk) -> None:
 
 def test_an_erased_number_is_still_delivered(desk: Desk) -> None:
     """Its row is gone, and the explanation says so."""
-    desk.db.execute("delete from effect where seq = 5")
+    desk.db.execute("delete from effect_row where seq = 5")
     found = explain(desk.db, LIVE, 5)
     assert (found.state, found.rows) == ("delivered", 0)
     assert "erased" in found.text
@@ -123,9 +123,9 @@ def test_the_audit_counts_rows(desk: Desk) -> None:
     sound = next(item for item in audit(desk.db) if item.key == LIVE)
     assert (sound.effects, sound.duplicates, sound.gaps, sound.both, sound.faithful) == (20, 0, 2, 0, True)
     assert sound.missing == (SeqRange(13, 20),)
-    desk.db.execute("insert into effect select * from effect where seq in (3, 4)")
-    desk.db.execute("delete from effect where seq = 9")
-    desk.db.execute("update effect set seq = 11 where seq = 10")
+    desk.db.execute("insert into effect_row select * from effect_row where seq in (3, 4)")
+    desk.db.execute("delete from effect_row where seq = 9")
+    desk.db.execute("update effect_row set seq = 11 where seq = 10")
     broken = next(item for item in audit(desk.db, "car-1") if item.key == LIVE)
     assert (broken.effects, broken.duplicates, broken.both, broken.faithful) == (21, 2, 1, False)
     assert broken.missing == (SeqRange(9, 10), SeqRange(13, 20))

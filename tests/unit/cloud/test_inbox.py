@@ -15,7 +15,8 @@ from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.receipts import STREAMS_OF_RECEIPT_MAX, UNKNOWN_DICTIONARIES_MAX, Owed, receipts
 from gateway.cloud.schema import VERSION
-from gateway.cloud.sinks import Effects, SqliteSink
+from gateway.cloud.sinks import Effects
+from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.cloud.streams import StreamKey
 from gateway.errors import Closed, StoreError, StoreTooNew
 from gateway.limits import RECEIPT_EVENTS, RECEIPT_RANGES_MAX
@@ -151,7 +152,7 @@ async def test_a_file_that_is_no_inbox_is_named(tmp_path: Path) -> None:
 
 
 async def test_receipts_are_made_by_device_and_bounded(desk: Desk) -> None:
-    """At most 64 ranges, the lowest; many streams in several messages; unknown dictionaries once, and not without end."""
+    """At most 64 ranges, the lowest; many streams in several messages; not unknown dictionaries without end."""
     bags = [forge.bag(2 + 2 * n, 1) for n in range(RECEIPT_RANGES_MAX + 6)]
     epochs = range(100, 100 + STREAMS_OF_RECEIPT_MAX)
     owed = Owed()

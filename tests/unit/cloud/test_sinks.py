@@ -10,7 +10,8 @@ import pytest
 
 from gateway.cloud import sinks
 from gateway.cloud.schema import open_database, unsigned
-from gateway.cloud.sinks import Effects, ShapeInfo, SignalInfo, Sink, SqliteSink, make_sink, purposes_text, readings
+from gateway.cloud.sinks import Effects, ShapeInfo, SignalInfo, Sink, make_sink, purposes_text
+from gateway.cloud.sqlite_sink import SqliteSink, readings
 from gateway.contracts.sink import DRIVING, EPOCH, SUBJECT, USAGE, Place, SinkContract
 from gateway.errors import ConfigError
 from gateway.model import PurposeSet, SeqRange, Stream, ValueType
@@ -123,7 +124,7 @@ def test_installed_sinks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> N
     """A package's entry point is found; an unknown or broken name says what there is."""
     offered = EntryPoints(
         [
-            EntryPoint("other", "gateway.cloud.sinks:SqliteSink", sinks.ENTRY_POINTS),
+            EntryPoint("other", "gateway.cloud.sqlite_sink:SqliteSink", sinks.ENTRY_POINTS),
             EntryPoint("broken", "gateway.cloud.nowhere:Sink", sinks.ENTRY_POINTS),
         ]
     )
