@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway import log
-from gateway.errors import ForecourtError
 
 if TYPE_CHECKING:
     from gateway.cloud.certify.grade import Grade
@@ -76,19 +75,19 @@ def cloud() -> None:
 @BROKER
 @DB
 @click.option("--sink", default="sqlite", show_default=True, help="Where effects go: an installed sink's name.")
+@click.option("--health-port", type=int, help="Serve /live, /ready and /metrics on 127.0.0.1 at this port.")
 @click.option("--log-json", is_flag=True, help="Log events as JSON lines.")
-def run(identity: Path, broker: str, db: Path, sink: str, log_json: bool) -> None:
+def run(identity: Path, broker: str, db: Path, sink: str, health_port: int | None, log_json: bool) -> None:
     """Serve until SIGTERM or Ctrl-C: subscribe, take in, send receipts.
 
     Devices enrolled later are found by themselves. Kill it whenever you like: what it had receipted is on disk, what
     it had not is sent again.
     """
     log.to_stream(as_json=log_json)
-    with _errors():
-        from gateway.cloud.process import serve
-        from gateway.cloud.sinks import make_sink
+    from gateway.cloud.process import serve
+    from gateway.cloud.sinks import make_sink
 
-        asyncio.run(serve(identity, broker, db, make_sink(sink)))
+    asyncio.run(serve(identity, broker, db, make_sink(sink), health_port))
 
 
 @cloud.command()
@@ -180,7 +179,7 @@ def explain(place: str, db: Path, count: bool) -> None:
     """
     from gateway.cloud import explain as explaining
 
-    with _errors(), _beside(db) as connection:
+    with _beside(db) as connection:
         key, number = explaining.parse_place(place)
         if count or number is None:
             click.echo(explaining.effects(connection, key, number))
@@ -213,14 +212,13 @@ def certify(broker: str, devices: Path, patience: float, query: str | None, rest
 
     Judged are its receipts alone, and with --query the number of effects it holds. Exit code 1 when a case fails.
     """
-    with _errors():
-        from gateway.identity.keystore import load
+    from gateway.identity.keystore import load
 
-        found = sorted(path for path in devices.iterdir() if path.is_dir())
-        if len(found) < 2:
-            raise click.UsageError(f"{devices} holds {len(found)} devices; two are needed: forecourt pki dev --help")
-        identities = [load(path) for path in found[:2]]
-        grades = asyncio.run(_certify(broker, identities, patience, query, restart, as_json))
+    found = sorted(path for path in devices.iterdir() if path.is_dir())
+    if len(found) < 2:
+        raise click.UsageError(f"{devices} holds {len(found)} devices; two are needed: forecourt pki dev --help")
+    identities = [load(path) for path in found[:2]]
+    grades = asyncio.run(_certify(broker, identities, patience, query, restart, as_json))
     failed = sum(bool(grade.wrong) for grade in grades)
     if not as_json:
         click.echo(f"{len(grades) - failed} of {len(grades)} cases passed")
@@ -281,11 +279,3 @@ def _beside(db: Path) -> Iterator[sqlite3.Connection]:
         raise click.ClickException(
             f"{db} cannot be read: {error}. Is it the --db of a `forecourt cloud run`?"
         ) from error
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except ForecourtError as error:
-        raise click.ClickException(str(error)) from error

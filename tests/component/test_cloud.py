@@ -29,7 +29,7 @@ from gateway.link import Connection, Endpoint, Link, Message
 from gateway.model import SeqRange, Stream
 from gateway.wire.messages import read_cloud_state, read_command
 from gateway.wire.topics import CLOUD_STATE
-from tests.kit.broker import Broker, mosquitto
+from tests.kit.broker import Broker, free_port, mosquitto
 from tests.kit.cloudproc import cloud_process
 
 pytestmark = pytest.mark.needs_mosquitto
@@ -145,7 +145,7 @@ async def test_our_own_kit_is_certified(pki: Pki, cars: list[Identity], tmp_path
 async def test_certify_finds_a_subscriber_that_does_nothing(pki: Pki, cars: list[Identity]) -> None:
     """Without a subscriber every case fails, so a good grade means something."""
     async with mosquitto() as broker:
-        grades = await certify(cars, lambda _: broker.endpoint(), patience_s=0.2)
+        grades = await certify(cars, lambda _: broker.endpoint(), patience_s=0.1)
     passed = [grade.asks for grade in grades if not grade.wrong]
     assert passed == ["all signed and well formed"]
 
@@ -346,7 +346,7 @@ async def test_commands_are_sent_after_each_birth_until_answered(
 
 async def run_verb(*words: object, code: int = 0) -> str:
     """What `forecourt cloud …` prints; it must end with this exit code."""
-    start = [sys.executable, "-c", "from gateway.cli.cloud import cloud; cloud()", *map(str, words)]
+    start = [sys.executable, "-c", "from gateway.cli import main; main()", "cloud", *map(str, words)]
     process = await asyncio.create_subprocess_exec(
         *start, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -355,20 +355,31 @@ async def run_verb(*words: object, code: int = 0) -> str:
     return out.decode()
 
 
+async def fetch(port: int, path: str) -> str:
+    """A page of the health server."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    page = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return page.decode()
+
+
 @pytest.mark.timeout(90)
 async def test_the_verbs_beside_a_running_service(pki: Pki, cars: list[Identity], tmp_path: Path) -> None:
     """run, certify, tail, gaps, fleet and explain, as people call them; SIGTERM ends run with code 0."""
     db = tmp_path / "cloud.db"
     async with mosquitto() as broker:
-        serve = ["run", "--identity", pki.cloud, "--broker", broker.url, "--db", db]
-        start = [sys.executable, "-c", "from gateway.cli.cloud import cloud; cloud()", *map(str, serve)]
+        port = free_port()
+        serve = ["run", "--identity", pki.cloud, "--broker", broker.url, "--db", db, "--health-port", port]
+        start = [sys.executable, "-c", "from gateway.cli import main; main()", "cloud", *map(str, serve)]
         process = await asyncio.create_subprocess_exec(*start, stderr=asyncio.subprocess.PIPE)
         try:
             assert process.stderr is not None
             while b"cloud_online" not in (line := await process.stderr.readline()):
                 assert line
-            python = "from gateway.cli.cloud import cloud; cloud()"
-            query = f"{sys.executable} -c '{python}' explain {{device}}/{{epoch}}/{{stream}} --count --db {db}"
+            python = "from gateway.cli import main; main()"
+            query = f"{sys.executable} -c '{python}' cloud explain {{device}}/{{epoch}}/{{stream}} --count --db {db}"
             options = ["--broker", broker.url, "--devices", pki.folder / "devices", "--patience", 15]
             graded = await run_verb("certify", *options, "--json", "--query", query)
             assert all(json.loads(line)["passed"] for line in graded.splitlines())
@@ -382,10 +393,13 @@ async def test_the_verbs_beside_a_running_service(pki: Pki, cars: list[Identity]
             gaps = await run_verb("gaps", "--db", db, "--device", CAR, code=1)  # certify's epochs are over
             assert f"{place}: 15 of 25 accounted for\n  11-20 open" in gaps
             assert "unexplained" in gaps
+            assert "\nforecourt_cloud_devices_online 2\n" in await fetch(port, "/metrics")
+            assert 'forecourt_cloud_put_aside_total{reason="signature"}' in await fetch(port, "/metrics")
+            assert (await fetch(port, "/ready")).startswith("HTTP/1.1 200")
             assert f"{CAR} online" in await run_verb("fleet", "--db", db)
             assert (await run_verb("explain", f"{place}/3", "--db", db)).startswith("delivered at ")
             assert (await run_verb("explain", f"{place}/11", "--db", db)).startswith("open: ")
-            assert "is not DEVICE/EPOCH" in await run_verb("explain", "nonsense", "--db", db, code=1)
+            assert "is not DEVICE/EPOCH" in await run_verb("explain", "nonsense", "--db", db, code=2)
             assert "cannot be read" in await run_verb("gaps", "--db", tmp_path / "nowhere.db", code=1)
         finally:
             process.terminate()
