@@ -1,0 +1,1 @@
+"""Faults: kills, power, disk, damage, networks; every run ends with the books."""

@@ -1,0 +1,90 @@
+"""`make faults`: runs fault campaigns and prints a line of figures for each; exits 1 when any promise broke."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults import kills, offline
+from tests.faults.oracle import Verdict
+
+Progress = Callable[[int, int], None]
+Run = Callable[[Path, int, int, Progress], Coroutine[Any, Any, Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One entry: what it does, how much of it in the long form, and who runs it."""
+
+    text: str
+    size: int
+    unit: str
+    run: Run
+
+
+def _broker(folder: Path, size: int, seed: int, progress: Progress) -> Coroutine[Any, Any, Verdict]:
+    return kills.broker_kills(folder, size, size // 3, seed, progress)
+
+
+CAMPAIGNS: dict[str, Campaign] = {
+    "agent-kills": Campaign("kill -9 of the agent at random points", 1_000, "kills", kills.agent_kills),
+    "cloud-kills": Campaign("kill -9 of the cloud, half between effect and receipt", 100, "kills", kills.cloud_kills),
+    "broker-kills": Campaign("kill -9 of the broker under load, its data gone in a third", 30, "kills", _broker),
+    "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
+}
+
+
+def main() -> int:
+    """Runs what was asked for; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(CAMPAIGNS)} (default: all)")
+    parser.add_argument("--scale", type=float, default=1.0, help="0.1 runs a tenth of each (default 1)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices (default 1)")
+    parser.add_argument("--keep", type=Path, help="folder that keeps stores and logs; default: removed")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in CAMPAIGNS]
+    if unknown:
+        parser.error(f"no campaign {unknown[0]!r}; there are: {', '.join(CAMPAIGNS)}")
+    results = [_run(name, asked.scale, asked.seed, asked.keep) for name in asked.names or CAMPAIGNS]
+    return 0 if all(results) else 1
+
+
+def _run(name: str, scale: float, seed: int, keep: Path | None) -> bool:
+    campaign = CAMPAIGNS[name]
+    size = max(1, round(campaign.size * scale))
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="forecourt-faults-") as temporary:
+        folder = (keep / name) if keep else Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        verdict = asyncio.run(campaign.run(folder, size, seed, _progress(name)))
+    _clear()
+    took = time.monotonic() - begun
+    word = "ok  " if verdict.good else "FAIL"
+    print(f"{word} {name}: {size:,} {campaign.unit} ({campaign.text}), seed {seed}, {took:.0f} s", flush=True)
+    for note in verdict.notes:
+        print(f"     {note}")
+    print(f"     {verdict.line()}", flush=True)
+    return verdict.good
+
+
+def _progress(name: str) -> Progress:
+    def show(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{name}: {done:,} of {of:,} ")
+            sys.stderr.flush()
+
+    return show
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
