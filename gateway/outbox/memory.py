@@ -1,6 +1,6 @@
 """The outbox as it is meant, in memory: the model that the stored one is tested against; must never be less exact.
 
-It keeps nothing over a crash of the process, knows no bytes and so evicts nothing by itself; `evict` takes what is
+It keeps nothing over a crash of the process, knows no bytes, and so evicts nothing by itself: `lose` takes what is
 named. Everything else answers as the stored one does, at once.
 """
 
@@ -153,29 +153,26 @@ class MemoryOutbox:
             for bag in self.bags[stream].values()
             if 0 < bag.expires <= self._ttl.bucket() and bag.first_seq not in self._flights[stream]
         ]
-        self.lose(dead, GapReason.EXPIRED)
+        for stream in Stream:
+            self.lose(([bag for bag in dead if bag.stream == stream], GapReason.EXPIRED))
         return len(dead)
 
-    def evict(self, stream: Stream, ranges: Sequence[SeqRange]) -> list[Kept]:
-        """Loses the bags of these numbers, as the stored one did; returns them."""
-        bags = [
-            bag for bag in self.bags[stream].values() if any(one.first <= bag.first_seq <= one.last for one in ranges)
-        ]
-        self.lose(bags, GapReason.EVICTED)
-        return bags
-
-    def lose(self, bags: Sequence[Kept], reason: GapReason) -> None:
-        """Bags leave without being settled: a gap for each stream and reason, told in control."""
-        found: dict[Stream, list[SeqRange]] = {}
-        for bag in bags:
-            self._drop(bag)
-            found.setdefault(bag.stream, []).append(bag.numbers)
-            self.heads[bag.stream].count_gap(reason, bag.count)
-        for stream, ranges in found.items():
+    def lose(self, *losses: tuple[Sequence[Kept], GapReason]) -> None:
+        """Bags leave without being settled: a gap for each stream and reason, told together in control."""
+        found: dict[tuple[Stream, GapReason], list[SeqRange]] = {}
+        for bags, reason in losses:
+            for bag in bags:
+                self._drop(bag)
+                found.setdefault((bag.stream, reason), []).append(bag.numbers)
+                self.heads[bag.stream].count_gap(reason, bag.count)
+        records = []
+        for (stream, reason), ranges in found.items():
             self.gaps.setdefault((stream, reason), []).extend(ranges)
             pairs = [control_pb2.Range(first=one.first, last=one.last) for one in merged(ranges)]
             gap = control_pb2.Gap(epoch=self.epoch, stream=stream, ranges=pairs, reason=f"GAP_REASON_{reason.name}")
-            self.append_control(control_pb2.ControlRecord(at_us=self._clock.wall_us(), gap=gap))
+            records.append(control_pb2.ControlRecord(at_us=self._clock.wall_us(), gap=gap))
+        if records:
+            self._put(Kept(Stream.CONTROL, 0, 0, 0, 0, (), tuple(records)))
 
     def withdraw(self, subject: int, gone: PurposeSet, narrowing: Narrowing | None) -> Withdrawn:
         """Shrinks or purges the bags of a subject that stand on a purpose in `gone`."""
@@ -191,7 +188,7 @@ class MemoryOutbox:
                 else:
                     self.bags[stream][bag.first_seq] = smaller
                     resealed += bag.count
-        self.lose(purged, GapReason.REVOKED)
+        self.lose((purged, GapReason.REVOKED))
         return Withdrawn(sum(bag.count for bag in purged), resealed, self._left(subject) - resealed)
 
     # What is known of it

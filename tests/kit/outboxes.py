@@ -97,3 +97,14 @@ def events(
 
 def _values(number: int, width: int, noise: random.Random | None) -> Sequence[float]:
     return [float(number + place) if noise is None else noise.random() for place in range(width)]
+
+
+def text_kind(dictionary: Dictionary, stream: Stream, purposes: int = USE) -> Kind:
+    """A kind of one text."""
+    signal = dictionary.intern_signal("Vehicle.Test.Text", ValueType.STRING, "")
+    return dictionary.intern_kind(f"test.text.{stream.word}", stream, purposes, (signal,))
+
+
+def texts(one: Kind, count: int, *, subject: int = SUBJECT, noise: random.Random) -> list[Event]:
+    """Events of 4,000 characters that shrink to half: few events that need much room."""
+    return [Event(one, subject, index, index, (noise.randbytes(2_000).hex(),)) for index in range(count)]
