@@ -1,7 +1,7 @@
 """Settings from TOML and the environment, every mistake at once; must never change how a part behaves."""
 
 from gateway.config.document import Document, load, replaced
-from gateway.config.fields import Checked, section, setting
+from gateway.config.fields import Checked, free_table, section, setting
 from gateway.config.problems import Key, Mistakes, Problem, did_you_mean
 from gateway.config.roles import reference_page, roles, settings_of
 from gateway.config.sections import (
@@ -36,6 +36,7 @@ __all__ = [
     "Problem",
     "StoreSettings",
     "did_you_mean",
+    "free_table",
     "load",
     "reference_page",
     "replaced",

@@ -13,6 +13,7 @@ _WORDS = {
     int: "a whole number",
     float: "a number",
     str: "a text in quotes",
+    dict: "a table",
     Path: "a path in quotes",
     datetime: "a date with time and zone, such as 2027-01-31T00:00:00Z",
 }

@@ -62,6 +62,11 @@ def section(kind: type[Any], *, doc: str) -> Any:
     return dataclasses.field(default_factory=kind, metadata={_INFO: Info(doc)})
 
 
+def free_table(*, doc: str) -> Any:
+    """A field that is a table with any keys (`dict[str, object]`), for parts that other packages bring."""
+    return dataclasses.field(default_factory=dict, metadata={_INFO: Info(doc)})
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a schema, resolved. `element` is set for tuples; of `X | None` the kind is X."""
@@ -89,6 +94,8 @@ def fields_of(schema: type[Any]) -> Iterator[Field]:
         kind, element = hints[one.name], None
         if isinstance(kind, types.UnionType):
             (kind,) = [member for member in typing.get_args(kind) if member is not types.NoneType]
+        if typing.get_origin(kind) is dict:
+            kind = dict
         if typing.get_origin(kind) is tuple:
             element, kind = typing.get_args(kind)[0], tuple
         required = one.default is MISSING and one.default_factory is MISSING

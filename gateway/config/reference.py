@@ -38,6 +38,8 @@ def first_line(schema: type[Any]) -> str:
 
 def _section(field: Field, name: str, role: str, told: dict[type[Any], str]) -> Iterator[str]:
     table = field.table
+    if field.kind is dict:
+        yield from (f"### `[{name}]`", "", field.info.doc.capitalize() + ".", "")
     if table is None:
         return
     many = field.element is not None
