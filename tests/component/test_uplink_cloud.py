@@ -1,0 +1,142 @@
+"""The device's real uplink to the real cloud kit: both books agree, whatever ends meanwhile; must never stub either."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from forecourt.v1 import control_pb2
+
+from gateway.clock import ManualClock
+from gateway.cloud.audit import StreamAudit, audit
+from gateway.cloud.gaps import watch
+from gateway.cloud.inbox import Inbox
+from gateway.cloud.outcome import Outcome
+from gateway.cloud.schema import open_beside
+from gateway.cloud.service import Cloud
+from gateway.flow.builtin import register_builtin
+from gateway.identity import CloudIdentity
+from gateway.link import Endpoint
+from gateway.model import PurposeSet, SeqRange, Stream
+from tests.component.uplinks import CLOUD_KEY, DEVICE, DEVICE_KEY, ME, car
+from tests.kit.broker import mosquitto
+from tests.kit.sites import background
+
+pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timeout(60)]
+CLOCK = ManualClock()  # that of the device too, by which commands expire
+CLOUD = CloudIdentity("cloud", CLOUD_KEY, ME.tls, {DEVICE: DEVICE_KEY.public_key()}, Path("none"))
+
+
+@contextlib.asynccontextmanager
+async def cloud(
+    endpoint: Endpoint, db: Path, on_outcome: Callable[[Outcome], None] = lambda _: None
+) -> AsyncIterator[Cloud]:
+    """The cloud kit, subscribed."""
+    inbox = await Inbox.open(db, CLOUD.device_key, clock=CLOCK)
+    try:
+        made = Cloud(CLOUD, endpoint, inbox, clock=CLOCK, on_outcome=on_outcome)
+        async with background(made.run()):
+            async with asyncio.timeout(10):
+                await made.ready.wait()
+            yield made
+    finally:
+        await inbox.aclose()
+
+
+def counted(db: Path) -> dict[str, StreamAudit]:
+    """What the rows come to, by the word of the stream."""
+    with closing(open_beside(db)) as connection:
+        assert [gaps for gaps in watch(connection) if gaps.missing()] == []
+        return {found.key.stream.word: found for found in audit(connection)}
+
+
+def check(found: dict[str, StreamAudit], **effects: int) -> None:
+    """Every event is one row: none lost, none twice."""
+    for word, count in effects.items():
+        item = found[word]
+        assert (item.effects, item.duplicates, item.missing, item.faithful) == (count, 0, (), True)
+
+
+async def test_every_event_is_settled_and_held_once(tmp_path: Path) -> None:
+    """All streams, in one life of each side."""
+    db = tmp_path / "cloud.db"
+    async with mosquitto() as broker, cloud(broker.endpoint(), db), car(tmp_path / "car", broker.endpoint()) as edge:
+        await edge.append(Stream.LIVE, 3_000)
+        await edge.append(Stream.URGENT, 200)
+        await edge.append(Stream.BULK, 2_000)
+        books = await edge.settled(5_200)
+    assert (books.balanced, books.appended, books.pending) == (True, 5_200, 0)
+    check(await asyncio.to_thread(counted, db), live=3_000, urgent=200, bulk=2_000)
+
+
+def tell_new(taken: asyncio.Event, outcome: Outcome) -> None:
+    """Sets the event when something took effect."""
+    if outcome.new:
+        taken.set()
+
+
+async def test_the_cloud_goes_and_comes_again_and_again(tmp_path: Path) -> None:
+    """Five lives of the cloud, events all the while: what was in flight is sent again and takes no second effect."""
+    db = tmp_path / "cloud.db"
+    async with mosquitto() as broker, car(tmp_path / "car", broker.endpoint()) as edge:
+        for _ in range(5):
+            taken = asyncio.Event()
+            async with cloud(broker.endpoint(), db, partial(tell_new, taken)):
+                await edge.append(Stream.LIVE, 2_000)
+                async with asyncio.timeout(20):
+                    await taken.wait()
+            await edge.append(Stream.LIVE, 500)
+        async with cloud(broker.endpoint(), db):
+            books = await edge.settled(12_500)
+    assert (books.balanced, books.appended, books.pending) == (True, 12_500, 0)
+    check(await asyncio.to_thread(counted, db), live=12_500)
+
+
+async def test_a_broker_that_forgets_everything(tmp_path: Path) -> None:
+    """Killed and wiped three times under load: both sides come back and the books agree."""
+    db = tmp_path / "cloud.db"
+    async with mosquitto() as broker, cloud(broker.endpoint(), db), car(tmp_path / "car", broker.endpoint()) as edge:
+        for _ in range(3):
+            await edge.append(Stream.LIVE, 2_000)
+            await broker.kill()
+            await edge.append(Stream.LIVE, 500)
+            await broker.restart(wipe=True)
+        async with asyncio.timeout(40):
+            while (books := await edge.outbox.books()).settled < 7_500:
+                edge.changed.clear()
+                await edge.changed.wait()
+    assert (books.balanced, books.pending) == (True, 0)
+    check(await asyncio.to_thread(counted, db), live=7_500)
+
+
+async def nobody_withdraws(subject: int, purposes: PurposeSet) -> object:
+    """Nobody does here."""
+    raise AssertionError("nobody withdraws here")
+
+
+async def test_settled_events_come_again_on_request(tmp_path: Path) -> None:
+    """events.resend is answered DONE; what the cloud holds already takes no second effect."""
+    db, repeated = tmp_path / "cloud.db", asyncio.Event()
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.repeated:
+            repeated.set()
+
+    async with (
+        mosquitto() as broker,
+        cloud(broker.endpoint(), db, tell) as made,
+        car(tmp_path / "car", broker.endpoint(), retain=True) as edge,
+    ):
+        register_builtin(edge.router, edge.outbox.epoch, edge.uplink.resend, nobody_withdraws)
+        await edge.append(Stream.LIVE, 1_000)
+        await edge.settled(1_000)
+        number = await made.commander.resend(DEVICE, edge.outbox.epoch, Stream.LIVE, SeqRange(1, 400))
+        async with asyncio.timeout(15):
+            reply = await made.commander.wait(number)
+            assert (reply.stage, reply.reason) == (control_pb2.COMMAND_STAGE_DONE, "")
+            assert control_pb2.Counters.FromString(reply.result).counts["events"] >= 400  # whole bags
+            await repeated.wait()
+    check(await asyncio.to_thread(counted, db), live=1_000)
