@@ -19,7 +19,6 @@ from gateway.wire.dictionary import Types
 
 POWERS: Final = tuple(10.0**exponent for exponent in range(EXPONENT_MAX + 1))
 _ARRAY: Final = {ValueType.FLOAT: "f", ValueType.DOUBLE: "d", ValueType.INT: "q"}
-_INT64_MAX: Final = 2**63 - 1
 
 
 class Decoded(NamedTuple):
@@ -151,8 +150,10 @@ def _integers_in(column: event_pb2.Column, count: int) -> Sequence[int]:
     if not 1 <= len(column.deltas) <= count:
         raise InputError("a column has no value, or more than events")
     out = list(accumulate(column.deltas))
-    if min(out) < -_INT64_MAX - 1 or max(out) > _INT64_MAX:
-        raise InputError("a sum beyond 64 bits")
+    try:
+        array("q", out)
+    except OverflowError:
+        raise InputError("a sum beyond 64 bits") from None
     return out + out[-1:] * (count - len(out))
 
 
