@@ -86,8 +86,11 @@ def run(identity: Path, broker: str, db: Path, sink: str, health_port: int | Non
     log.to_stream(as_json=log_json)
     from gateway.cloud.process import serve
     from gateway.cloud.sinks import make_sink
+    from gateway.cloud.sqlite_sink import SqliteSink
+    from gateway.consent.policy import SignalPolicy
 
-    asyncio.run(serve(identity, broker, db, make_sink(sink), health_port))
+    made = SqliteSink(SignalPolicy.load().purposes) if sink == "sqlite" else make_sink(sink)
+    asyncio.run(serve(identity, broker, db, made, health_port))
 
 
 @cloud.command()
