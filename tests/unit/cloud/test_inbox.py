@@ -93,6 +93,19 @@ async def test_a_hardened_number_rises_over_restarts(desk: Desk, tmp_path: Path)
     await again.aclose()
 
 
+async def test_a_promise_is_one_synced_commit(desk: Desk) -> None:
+    """Commits of messages are NORMAL; before a receipt one commit is FULL, which syncs the log with all before it."""
+    spoken: list[str] = []
+    await desk.inbox.read(lambda db: db.set_trace_callback(spoken.append))
+    await desk.take(CAR.letter(forge.bag(1, 10)))
+    assert not [line for line in spoken if "synchronous" in line]
+    spoken.clear()
+    await desk.inbox.harden([])
+    await desk.inbox.read(lambda db: db.set_trace_callback(None))
+    assert [line.split()[0] for line in spoken[:3]] == ["pragma", "update", "pragma"]
+    assert (spoken[0], spoken[2]) == ("pragma synchronous = full", "pragma synchronous = normal")
+
+
 async def test_a_snapshot_stays_as_it_was(desk: Desk) -> None:
     """What a receipt is made of does not change while messages go on."""
     await desk.take(CAR.letter(forge.bag(1, 10)))
