@@ -1,7 +1,7 @@
 """What receipts and the cloud's boot change; must never settle a number that was not sent."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from forecourt.v1 import downlink_pb2
 
@@ -25,6 +25,7 @@ class Answers:
         self._outbox, self._window, self._publisher, self._pace, self._wake = outbox, window, publisher, pace, wake
         self._loop = asyncio.get_running_loop()
         self._again_s = 0.0
+        self._unknown: set[int] = set()
         self.hooks: list[Callable[[], None]] = []
         self.receipts = self.bad = self.ahead = self.rewinds = 0
         self.receipt_at_s: float | None = None
@@ -57,8 +58,8 @@ class Answers:
         for part in receipt.streams:
             if part.epoch == self._outbox.epoch:
                 self._take_in(part)
-        if receipt.unknown_dictionaries:
-            self._send_dictionary(receipt.unknown_dictionaries)
+        self._unknown.update(receipt.unknown_dictionaries)
+        self.dictionaries(self.receipt_at_s)
         self._wake.set()
         for hook in self.hooks:
             hook()
@@ -77,16 +78,20 @@ class Answers:
             self.ahead += told.ahead
             self._outbox.settle(stream, told.floor, told.above)
 
-    def _send_dictionary(self, unknown: Iterable[int]) -> None:
-        """Batches that the cloud could not read go again, with the dictionary; at most so often, since it may lag."""
-        now_s = self._loop.time()
-        if now_s < self._again_s:
+    def dictionaries(self, now_s: float) -> None:
+        """Batches that the cloud could not read go again with their dictionary; at most so often, since it may lag."""
+        if not self._unknown or now_s < self._again_s:
             return
-        names = set(unknown)
-        batches = [batch for batch in self._window.batches() if batch.digest in names]
-        if batches:
-            self._again_s = now_s + DICTIONARY_AGAIN_S
-            self.rewinds += 1
+        batches = [batch for batch in self._window.batches() if batch.digest in self._unknown]
+        self._unknown.clear()
         self._publisher.forget_dictionaries()
         for batch in batches:
             self._outbox.release(batch.stream, self._window.lost(batch))
+        if batches:
+            self._again_s = now_s + DICTIONARY_AGAIN_S
+            self.rewinds += 1
+
+    @property
+    def next_s(self) -> float | None:
+        """When `dictionaries` has something to do."""
+        return self._again_s if self._unknown else None

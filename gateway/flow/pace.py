@@ -1,4 +1,4 @@
-"""How fast to publish: bytes on their way, pauses after refusals, care after a fatal packet; pure, given times."""
+"""How fast to publish: bytes on their way, pauses after refusals; pure, must never ask a clock."""
 
 import random
 
@@ -6,7 +6,6 @@ from gateway.limits import (
     BACKOFF_FIRST_S,
     BACKOFF_LATER_MAX_S,
     BACKOFF_SOON_MAX_S,
-    BATCH_BAGS_MAX,
     EVENT_BATCH_BYTES_TARGET,
     PACE_BYTES_MAX,
     PACE_BYTES_MIN,
@@ -31,7 +30,6 @@ class Pace:
         self._packet_bytes_max = EVENT_BATCH_BYTES_TARGET
         self._shrunk_at_s = float("-inf")
         self._refusals = 0
-        self._careful_bags: int | None = None
         self.bytes_in_flight = 0
         self.batches_in_flight = 0
         self.pause_until_s = float("-inf")
@@ -43,11 +41,6 @@ class Pace:
             return 1
         return max(1, min(self._batch_bytes, int(self._bytes_max) // _BATCHES_ON_WAY, self._packet_bytes_max))
 
-    @property
-    def bags_max(self) -> int:
-        """How many bags a batch may have."""
-        return self._careful_bags or BATCH_BAGS_MAX
-
     def connected(self, packet_bytes_max: int) -> None:
         """A new connection has nothing on its way, and a largest packet; some room is left for the header."""
         self.bytes_in_flight = self.batches_in_flight = 0
@@ -57,7 +50,7 @@ class Pace:
         """Whether another batch may go."""
         if now_s < self.pause_until_s:
             return False
-        if self._refusals or self._careful_bags:
+        if self._refusals:
             return self.batches_in_flight == 0
         return self.bytes_in_flight < self._bytes_max
 
@@ -81,10 +74,6 @@ class Pace:
         """A batch was taken; whether that ends a row of refusals."""
         ended = self._refusals > 0
         self._refusals = 0
-        if self._careful_bags is not None:
-            self._careful_bags *= 2
-            if self._careful_bags >= BATCH_BAGS_MAX:
-                self._careful_bags = None
         return ended
 
     def refused(self, now_s: float, later: bool) -> None:
@@ -97,12 +86,3 @@ class Pace:
     def resume(self) -> None:
         """Somebody is there again: try now."""
         self.pause_until_s = float("-inf")
-
-    def fatal_packet(self, bags: int) -> None:
-        """The broker ended the connection for a batch of so many bags: smaller ones, one at a time, until then."""
-        self._careful_bags = max(1, bags // 2)
-
-    @property
-    def careful(self) -> bool:
-        """Whether only one batch is on its way at a time, so that a fatal one is known."""
-        return self._careful_bags is not None

@@ -5,13 +5,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from gateway.errors import LinkError, TooLarge
+from google.protobuf.message import DecodeError
+
+from gateway.errors import InputError, LinkError, TooLarge
 from gateway.flow.budget import Budget
+from gateway.flow.care import Care
 from gateway.flow.flights import FAILURE, NO_SUBSCRIBER, TOO_BIG, Flight, Tally, concerns
 from gateway.flow.pace import Pace
 from gateway.flow.window import SendWindow, Turn
 from gateway.identity import Identity
-from gateway.limits import BAG_EVENTS_MAX
+from gateway.limits import BAG_EVENTS_MAX, BATCH_BOOTS_MAX, MESSAGE_BYTES_MAX
 from gateway.link import Connection
 from gateway.log import Log
 from gateway.model import GapReason, OpenBag, Purpose, PurposeSet, SeqRange, Stream
@@ -54,6 +57,7 @@ class Publisher:
         self._under_way: asyncio.Future[None] | None = None
         self._event_bytes = dict.fromkeys(Stream, 16.0)
         self._connection: Connection | None = None
+        self._care = Care()
         self.tally = Tally()
 
     def connected(self, connection: Connection) -> None:
@@ -74,6 +78,8 @@ class Publisher:
         """Publishes one batch, if there is one that may go; raises LinkError when the connection ended."""
         connection = self._connection
         if connection is None or not connection.writable or not self._pace.may_send(now_s):
+            return False
+        if self._care.active and self._flights:
             return False
         turn = self._window.pick(
             self._outbox.last,
@@ -131,9 +137,12 @@ class Publisher:
             concerns(flight.about, subject, purposes) and connection.holds(flight.published) for flight in self._flights
         )
 
-    def suspects(self) -> list[Flight]:
-        """What is with the broker and not answered for, the largest last."""
-        return sorted(self._flights, key=lambda flight: flight.size)
+    def ended(self, code: int | None) -> None:
+        """The connection is over. When the broker said that a packet was at fault, its bag is looked for."""
+        if code in TOO_BIG and self._flights:
+            guilty = self._care.fatal([(flight.stream, flight.bags) for flight in self._flights])
+            if guilty is not None:
+                self._condemn(next(iter(self._flights)), code or 0)
 
     async def set_apart(self) -> None:
         """Bags that no broker takes leave the shelf with a gap; raises StoreError, then call it again."""
@@ -143,13 +152,13 @@ class Publisher:
             self._condemned.popleft()
             self.tally.quarantined += bag.size
 
-    def condemn(self, flight: Flight, code: int) -> None:
-        """A batch of one bag ends connections: the bag leaves the shelf."""
+    def _condemn(self, flight: Flight, code: int) -> None:
+        """A batch of one bag that no broker takes: the bag is to leave the shelf."""
         if flight.batch is not None and flight.batch.left:
             self._window.forsake(flight.batch)
-            self._condemn(flight.stream, flight.bags[0], code)
+            self._doom(flight.stream, flight.bags[0], code)
 
-    def _condemn(self, stream: Stream, bag: SeqRange, code: int) -> None:
+    def _doom(self, stream: Stream, bag: SeqRange, code: int) -> None:
         log.error("bag_refused", stream=stream.word, first=bag.first, count=bag.size, code=f"0x{code:02x}")
         self._condemned.append((stream, bag))
 
@@ -160,15 +169,17 @@ class Publisher:
 
     def _publish(self, connection: Connection, turn: Turn, bags: Sequence[OpenBag], scanned_to: int) -> None:
         """Publishes as many of the bags as fit into the window, the pace and the packet; the rest is put back."""
-        fit = min(self._window.fitting(turn, [bag.count for bag in bags]), self._pace.bags_max)
+        fit = min(self._window.fitting(turn, [bag.count for bag in bags]), self._care.bags_max)
+        if fit > BATCH_BOOTS_MAX and len({bag.boot_id for bag in bags[:fit]}) > BATCH_BOOTS_MAX:
+            fit = BATCH_BOOTS_MAX
         flight = None
         while fit and flight is None:
             try:
                 flight = self._launch(connection, turn.stream, bags[:fit], turn.replayed)
-            except TooLarge:
+            except InputError:  # over a bound, or a content that cannot be read
                 if fit == 1 and not self._bare_next(turn.stream):
                     self._window.sent(turn, [], bags[0].last_seq, self._loop.time())
-                    self._condemn(turn.stream, _range(bags[0]), 0)
+                    self._doom(turn.stream, _range(bags[0]), 0)
                     self._outbox.release(turn.stream, [_range(bag) for bag in bags[1:]])
                     return
                 fit = max(1, fit // 2)
@@ -186,19 +197,9 @@ class Publisher:
     def _launch(self, connection: Connection, stream: Stream, bags: Sequence[OpenBag], replayed: bool) -> Flight:
         digest = self._outbox.dictionary.digest
         with_dictionary = self._told.get(stream) != digest and stream not in self._bare
-        payload = build_batch(
-            self._topics,
-            stream,
-            self._outbox.epoch,
-            self.tally.batches + 1,
-            self._outbox.dictionary,
-            with_dictionary,
-            self._outbox.boots(),
-            bags,
-            lambda _: replayed,
-            self._records,
-            self._identity.key,
-        )
+        payload = self._payload(stream, bags, with_dictionary, replayed)
+        if len(payload) > MESSAGE_BYTES_MAX:
+            raise TooLarge(f"a batch of {len(payload)} bytes")
         published = connection.publish(
             self._topics.events(stream),
             payload,
@@ -221,6 +222,20 @@ class Publisher:
         self.tally.bytes += len(payload)
         return flight
 
+    def _payload(self, stream: Stream, bags: Sequence[OpenBag], with_dictionary: bool, replayed: bool) -> bytes:
+        """The signed batch; InputError when a bag has a content or purposes that nobody knows."""
+        outbox = self._outbox
+        number, dictionary = self.tally.batches + 1, outbox.dictionary
+        try:
+            return build_batch(
+                *(self._topics, stream, outbox.epoch, number, dictionary, with_dictionary, outbox.boots(), bags),
+                lambda _: replayed,
+                self._records,
+                self._identity.key,
+            )
+        except (ValueError, DecodeError) as error:
+            raise InputError("a bag that cannot be sent") from error
+
     def _bare_next(self, stream: Stream) -> bool:
         """Whether a single bag that is too large may be so because of the dictionary: then it goes without once."""
         if stream in self._bare or self._told.get(stream) == self._outbox.dictionary.digest:
@@ -238,6 +253,7 @@ class Publisher:
         self._flights.pop(flight, None)
         now_s, code = self._loop.time(), published.result()
         self._pace.landed(flight.size, flight.sent_at_s, now_s)
+        self._care.harmless(flight.stream, flight.bags)
         self._wake.set()
         if code < FAILURE and code != NO_SUBSCRIBER:
             self._bare.discard(flight.stream)
@@ -270,7 +286,7 @@ class Publisher:
             self._put_back(flight)
         else:
             self._bare.discard(flight.stream)
-            self.condemn(flight, code)
+            self._condemn(flight, code)
 
     def _put_back(self, flight: Flight, parts: int = 1) -> None:
         if flight.batch is not None:

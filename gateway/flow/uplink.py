@@ -9,7 +9,7 @@ from gateway.errors import StoreError
 from gateway.flow.answers import Answers
 from gateway.flow.budget import Budget
 from gateway.flow.downlink import Downlink
-from gateway.flow.flights import FAILURE, TOO_BIG, concerns
+from gateway.flow.flights import FAILURE, concerns
 from gateway.flow.pace import Pace
 from gateway.flow.presence import Presence
 from gateway.flow.publisher import Publisher, Records
@@ -205,6 +205,7 @@ class Uplink:
             self._wake.clear()
             now_s = self._loop.time()
             self._answers.overdue(now_s)
+            self._answers.dictionaries(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)
             try:
                 await self._publisher.set_apart()
@@ -223,7 +224,12 @@ class Uplink:
     async def _rest(self, now_s: float) -> None:
         """Returns when there may be something to do: a commit, a receipt, an answer of the broker, or a time."""
         until_s = now_s + _LOOK_S
-        for wanted_s in (self._pace.pause_until_s, self._hold_until_s, self._window.next_overdue_s()):
+        for wanted_s in (
+            self._pace.pause_until_s,
+            self._hold_until_s,
+            self._window.next_overdue_s(),
+            self._answers.next_s,
+        ):
             if wanted_s is not None and wanted_s > now_s:
                 until_s = min(until_s, wanted_s)
         wait_s = self._budget.wait_s(now_s)
@@ -236,12 +242,7 @@ class Uplink:
 
     def _part(self, connection: Connection) -> None:
         """The connection is over, or we leave: says farewell if there is anybody to hear it."""
-        suspects = self._publisher.suspects()
-        if connection.end_code in TOO_BIG and suspects:
-            if self._pace.careful and len(suspects) == 1 and len(suspects[0].bags) == 1:
-                self._publisher.condemn(suspects[0], connection.end_code or 0)
-            else:
-                self._pace.fatal_packet(max(len(flight.bags) for flight in suspects))
+        self._publisher.ended(connection.end_code)
         if not connection.closed.done():
             connection.publish(self._topics.state, self._presence.farewell(), retain=True)
         self._connection = None

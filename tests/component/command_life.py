@@ -58,7 +58,7 @@ class _Paper:
         await asyncio.to_thread(
             _write, self._path, f"{reply.command} {reply.stage} {reply.reason} {reply.result.hex()}"
         )
-        _die_at(self._point == "accepted" and reply.stage == Stage.ACCEPTED)
+        _die_at(self._point == "accepted" and int(reply.stage) == Stage.ACCEPTED)
         if reply.stage >= Stage.DONE:
             _die_at(self._point == "answered")
             self.final.set()

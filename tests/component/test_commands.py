@@ -172,7 +172,7 @@ async def test_a_command_is_refused_with_a_word(world: World, fields: dict[str, 
     async with world.life(answers) as router:
         await give(router, world.command(**words))  # type: ignore[arg-type]
         (failed,) = await answers.final()
-    assert (failed.stage, failed.reason, world.ran) == (Stage.FAILED, reason, [])
+    assert (int(failed.stage), failed.reason, world.ran) == (Stage.FAILED, reason, [])
 
 
 async def test_a_clock_in_doubt_refuses_what_may_be_late(world: World) -> None:
@@ -233,7 +233,7 @@ async def test_what_an_interrupted_life_was_running_is_never_run_again(world: Wo
         (failed,) = await answers.final()
         await give(router, payload)
         assert len(await answers.final(2)) == 2
-    assert (failed.stage, failed.reason, len(world.ran)) == (Stage.FAILED, "interrupted", 1)
+    assert (int(failed.stage), failed.reason, len(world.ran)) == (Stage.FAILED, "interrupted", 1)
 
 
 async def test_what_was_accepted_and_not_begun_runs_in_the_next_life(world: World) -> None:
@@ -300,7 +300,7 @@ async def test_handlers_that_go_wrong(world: World) -> None:
         for number, handler in enumerate(handlers):
             await give(router, world.command(number, kind=handler.__name__))
         await answers.final(len(handlers))
-    final = {reply.command: reply.reason for reply in answers.replies if reply.stage == Stage.FAILED}
+    final = {reply.command: reply.reason for reply in answers.replies if int(reply.stage) == Stage.FAILED}
     assert [final[number] for number in range(6)] == [
         "not_now",
         "error",
