@@ -29,6 +29,8 @@ COLUMNS_ZSTD: Final = int(event_pb2.CODEC_COLUMNS_ZSTD)
 _INT64: Final = 2**63
 _WINDOW_BYTES_MAX: Final = 8 << 20
 _NUMBERS: Final = {int, float}
+_FLOATS: Final = {float}
+_FLOAT_MAX: Final = 3.4e38
 _local = threading.local()
 
 
@@ -102,6 +104,8 @@ def _good_column(signal: Signal, values: tuple[Any, ...]) -> bool:
         return kinds == {bool}
     if kind is ValueType.STRING:
         return kinds == {str} and all(map(_good_string, set(values)))
+    if kinds == _FLOATS and (kind is ValueType.DOUBLE or (max(values) < _FLOAT_MAX and min(values) > -_FLOAT_MAX)):
+        return True
     if not kinds <= _NUMBERS:
         return False
     try:
