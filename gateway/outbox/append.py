@@ -4,10 +4,11 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 
 from gateway.errors import ForecourtError, InputError, TooLarge
 from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX, BODY_TEXT_BYTES_MAX, LONE_BAG_BYTES_MAX
-from gateway.model import Event, Kind, Lane, Stream, ValueType
+from gateway.model import Event, Lane, Stream, ValueType
 from gateway.outbox.core import Change, Core, change, cost
 from gateway.outbox.evict import Claims, make_room, release_claims
 from gateway.outbox.schema import PENDING, Row
@@ -15,6 +16,7 @@ from gateway.outbox.tickets import Outcome, Part
 from gateway.store import Store, savepoint
 
 _SEAL_BYTES = 28
+_kind_of = attrgetter("kind")
 
 
 @dataclass(slots=True)
@@ -166,15 +168,20 @@ def bags_of(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tupl
 
 def _portions(events: list[Event]) -> Iterable[list[Event]]:
     """At most as many events as a bag may have, and as much text as a body may hold once it is unpacked."""
-    if not any(map(_has_text, {event.kind for event in events})):
-        for start in range(0, len(events), BAG_EVENTS_MAX):
-            yield events[start : start + BAG_EVENTS_MAX]
-        return
+    for start in range(0, len(events), BAG_EVENTS_MAX):
+        part = events[start : start + BAG_EVENTS_MAX]
+        if _text_bytes(part) <= BODY_TEXT_BYTES_MAX:
+            yield part
+        else:
+            yield from _by_text(part)
+
+
+def _by_text(events: list[Event]) -> Iterable[list[Event]]:
     part: list[Event] = []
     size = 0
     for event in events:
-        text = _text_bytes(event)
-        if part and (len(part) >= BAG_EVENTS_MAX or size + text > BODY_TEXT_BYTES_MAX):
+        text = _text_bytes([event])
+        if part and size + text > BODY_TEXT_BYTES_MAX:
             yield part
             part, size = [], 0
         part.append(event)
@@ -182,15 +189,17 @@ def _portions(events: list[Event]) -> Iterable[list[Event]]:
     yield part
 
 
-def _has_text(kind: Kind) -> bool:
-    return not kind.signals or any(signal.type is ValueType.STRING for signal in kind.signals)
-
-
-def _text_bytes(event: Event) -> int:
-    """Bytes of its texts at most."""
-    if isinstance(event.values, bytes):
-        return len(event.values)
-    return sum(4 * len(value) for value in event.values if isinstance(value, str))
+def _text_bytes(events: list[Event]) -> int:
+    """Bytes of the texts and records of events, at most; costs little where there are none."""
+    size = 0
+    for kind in set(map(_kind_of, events)):
+        own = [event.values for event in events if event.kind is kind]
+        if not kind.signals:
+            size += sum(map(len, own))
+        for place, signal in enumerate(kind.signals):
+            if signal.type is ValueType.STRING:
+                size += 4 * sum(map(len, map(itemgetter(place), own)))
+    return size
 
 
 def _cut(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[int, bytes]]]:

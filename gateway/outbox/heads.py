@@ -1,9 +1,10 @@
 """What each stream counted so far; must never be written without the rows it counts."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from gateway.model import Books, GapReason, Stream
 from gateway.outbox.schema import PENDING, check_numbers, table
@@ -50,7 +51,9 @@ class Head:
         return Books(self.last, self.settled, pending, self.evicted, self.expired, self.purged, self.quarantined)
 
 
-_NAMES = ", ".join(field.name for field in fields(Head))
+_FIELDS = [field.name for field in fields(Head)]
+_NAMES = ", ".join(_FIELDS)
+_numbers: Callable[[Head], tuple[int, ...]] = attrgetter(*_FIELDS)
 _SAVE = f"insert or replace into head({_NAMES}, head_check) values({', '.join('?' * 11)})"
 
 
@@ -66,7 +69,7 @@ def load(db: sqlite3.Connection, epoch: int) -> dict[Stream, Head]:
 
 def save(db: sqlite3.Connection, epoch: int, head: Head) -> None:
     """Writes one head."""
-    numbers = astuple(head)
+    numbers = _numbers(head)
     db.execute(_SAVE, (*numbers, check_numbers(epoch, *numbers)))
 
 
@@ -74,10 +77,10 @@ def save(db: sqlite3.Connection, epoch: int, head: Head) -> None:
 def changed(db: sqlite3.Connection, epoch: int) -> Iterator[dict[Stream, Head]]:
     """The heads, to be changed inside; those that differ are written at the end."""
     heads = load(db, epoch)
-    before = {stream: astuple(head) for stream, head in heads.items()}
+    before = {stream: _numbers(head) for stream, head in heads.items()}
     yield heads
     for stream, head in heads.items():
-        if astuple(head) != before[stream]:
+        if _numbers(head) != before[stream]:
             head.floor = _floor(db, head)
             save(db, epoch, head)
 

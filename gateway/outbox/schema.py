@@ -5,7 +5,7 @@ A table per stream: numbers rise, so every append goes to the end of its tree an
 
 import sqlite3
 from binascii import crc32
-from struct import Struct
+from struct import Struct, pack
 from typing import NamedTuple
 
 from sqlite_utils import Database
@@ -78,7 +78,7 @@ def proven(stream: int, row: Row) -> Row:
 
 def check_numbers(*numbers: int) -> int:
     """CRC-32 over numbers of up to 64 bits."""
-    return crc32(b"".join((number & _MASK).to_bytes(8, "big") for number in numbers))
+    return crc32(pack(f">{len(numbers)}Q", *[number & _MASK for number in numbers]))
 
 
 def check_text(*parts: object) -> int:
