@@ -123,7 +123,7 @@ class VehicleAgent:
             in_flight=self._in_flight,
             last_reading_age_s=age_s,
             trip=self._trip is not None and self._trip.under_way,
-            counters=dict(self.counters),
+            counters=Counter(self.counters),
             trouble=self._trouble,
         )
 

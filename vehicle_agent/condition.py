@@ -181,12 +181,13 @@ class _Parser:
         found = _TOKEN.match(self._text, self._at)
         if found is None:
             self._word = self._text[self._at :].lstrip()[:1]
+            self._begin = self._text.index(self._word, self._at)
             raise self._wrong("a signal, a number, a text, a comparison, and, or, not")
         self._kind, self._begin = str(found.lastgroup), found.start(str(found.lastgroup))
         self._word, self._at = found.group(self._kind), found.end()
 
     def _wrong(self, wanted: str) -> InputError:
-        place = f"at character {self._at - len(self._word) + 1} stands {self._word!r}" if self._word else "at its end"
+        place = f"at character {self._begin + 1} stands {self._word!r}" if self._word else "at its end"
         return InputError(f"{place}: wanted is {wanted}")
 
     def _any(self) -> Node:

@@ -48,6 +48,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "known are: "
     """A hint that names what `word` may have been meant to be, or else what is known (the first 12)."""
     names: Sequence[str] = sorted(known)
     near = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
+    if not near and len(word) >= 3:
+        near = [name for name in names if name.startswith(word)][:2]
     if near:
         return f"did you mean {' or '.join(near)}?"
     if not names:
