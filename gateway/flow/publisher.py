@@ -203,7 +203,7 @@ class Publisher:
         published = connection.publish(
             self._topics.events(stream),
             payload,
-            expiry_s=int(self._window.receipt_timeout_s),
+            expiry_s=max(1, round(self._window.receipt_timeout_s)),
             content_type=CONTENT_TYPE,
         )
         now_s = self._loop.time()

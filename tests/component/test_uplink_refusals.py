@@ -187,6 +187,24 @@ async def test_the_largest_packet_of_the_broker_is_obeyed(tmp_path: Path) -> Non
         await judge.until(lambda: len(judge.taken) == 205)
 
 
+async def test_a_dictionary_that_no_packet_holds_costs_no_event(tmp_path: Path) -> None:
+    """Where the dictionary alone is over the broker's largest packet, bags go without it and none is set apart."""
+
+    async def answer(peer: Peer, packet: Packet, batch: event_pb2.EventBatch) -> bool:
+        return True
+
+    judge = Judge(answer, maximum_packet_size=3_000)
+    async with judged(tmp_path, judge) as (device, _):
+        for number in range(80):
+            device.outbox.dictionary.intern_signal(
+                f"Vehicle.Some.Long.Branch.Of.The.Tree.Leaf{number}", ValueType.INT, "km"
+            )
+        await ten_bags(device)
+        await judge.until(lambda: len(judge.taken) == 200)
+        assert device.status.quarantined == 0
+    assert not any(batch.signals for batch in judge.batches)
+
+
 async def test_the_receive_maximum_of_the_broker_is_obeyed(tmp_path: Path) -> None:
     """Never more unacknowledged publishes than it said."""
     open_now = most = 0

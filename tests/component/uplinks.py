@@ -116,7 +116,7 @@ async def car(
             presence=presence,
             records=lambda subject, purpose: f"record-{subject}-{purpose}",
             budget=budget,
-            settings=settings,
+            settings=settings or UplinkSettings(resync_s=0.1),
             on_command=router.offer,
         )
         found = Car(store, outbox, gate, uplink, router)

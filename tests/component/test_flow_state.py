@@ -1,0 +1,96 @@
+"""Proves what flow keeps over restarts: connect numbers and what a day has spent; on a real store."""
+
+from pathlib import Path
+
+import pytest
+from forecourt.v1 import downlink_pb2
+
+from gateway.clock import ManualClock
+from gateway.flow.budget import Budget, BudgetSettings
+from gateway.flow.presence import Presence
+from gateway.flow.schema import schema
+from gateway.flow.spending import Spending
+from gateway.model import Stream
+from gateway.store import Store
+
+
+async def opened(folder: Path) -> Store:
+    """A store with flow's tables."""
+    return await Store.open(folder, clock=ManualClock(), bytes_max=1 << 20, migrations=[schema])
+
+
+def presence(store: Store) -> Presence:
+    """One whose messages are not signed."""
+    return Presence(
+        store,
+        boot=5,
+        version="1",
+        capabilities=lambda: ["a.b"],
+        pack=lambda state: state.SerializeToString(),
+    )
+
+
+@pytest.mark.parametrize("connects", [0, 1, 5])
+async def test_no_two_connections_have_the_same_number(tmp_path: Path, connects: int) -> None:
+    """Over restarts the numbers rise, however many connections there were."""
+    seen: list[int] = []
+    for _ in range(4):
+        store = await opened(tmp_path)
+        one = presence(store)
+        await one.open()
+        for _ in range(connects):
+            one.next()
+            seen.append(one.connect)
+        await store.aclose()
+    assert seen == sorted(set(seen))
+    assert len(seen) == 4 * connects
+
+
+async def test_a_number_is_ahead_on_disk_before_it_is_used(tmp_path: Path) -> None:
+    """A process that dies right after its first connect, before any further commit, leaves its number used."""
+    store = await opened(tmp_path)
+    one = presence(store)
+    await one.open()
+    kept = await store.read(lambda db: db.execute("select value from flow_state where name = 'connect'").fetchone()[0])
+    one.next()
+    assert one.connect <= kept
+    await store.aclose()
+
+
+async def test_birth_and_farewell(tmp_path: Path) -> None:
+    """A birth says what was given and what is kept; the farewell speaks for the same connection and says no more."""
+    store = await opened(tmp_path)
+    one = presence(store)
+    await one.open()
+    one.next()
+    last, floor = dict.fromkeys(Stream, 0), dict.fromkeys(Stream, 0)
+    last[Stream.LIVE], floor[Stream.LIVE] = 90, 40
+    last[Stream.BULK], floor[Stream.BULK] = 7, 7
+    birth = downlink_pb2.DeviceState.FromString(one.birth(last, floor))
+    will = downlink_pb2.DeviceState.FromString(one.farewell())
+    await store.aclose()
+    assert (birth.online, birth.boot, birth.epoch, list(birth.capabilities)) == (True, 5, store.epoch, ["a.b"])
+    heads = {head.stream: (head.floor, head.above[0].first, head.above[0].last) for head in birth.heads}
+    assert heads[Stream.LIVE] == (90, 41, 90)
+    assert heads[Stream.BULK] == (7, 8, 8)
+    assert (will.online, will.boot, will.connect, will.epoch) == (False, birth.boot, birth.connect, birth.epoch)
+    assert not will.heads
+
+
+async def test_what_was_spent_survives_a_restart(tmp_path: Path) -> None:
+    """A restart goes on with the day's bytes; without a daily budget nothing is written."""
+    settings = BudgetSettings(daily_bytes={Stream.BULK: 1_000})
+    store = await opened(tmp_path)
+    budget = Budget(settings)
+    spending = Spending(store, budget)
+    await spending.open()
+    budget.date(3 * 86_400_000_000, trusted=True)
+    budget.spend(Stream.BULK, False, 700, 0.0)
+    spending.note()
+    Spending(store, Budget()).note()
+    await store.aclose()
+    store = await opened(tmp_path)
+    budget = Budget(settings)
+    await Spending(store, budget).open()
+    await store.aclose()
+    assert (budget.day, budget.left(Stream.BULK)) == (3, 300)

@@ -1,0 +1,121 @@
+"""Proves what the uplink believes of a cloud, and what it does when the cloud changes; on a real broker."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from forecourt.v1 import downlink_pb2
+
+from gateway.flow.uplink import UplinkSettings
+from gateway.model import Stream
+from gateway.wire.signing import sign
+from tests.component.uplinks import CLOUD_KEY, TOPICS, Cloudlet, car
+from tests.kit.broker import mosquitto
+
+pytestmark = [pytest.mark.needs_mosquitto]
+
+
+async def test_forged_receipts_are_counted_and_never_believed(tmp_path: Path) -> None:
+    """A wrong key, another device's topic, an altered byte, nonsense, numbers never given: nothing is settled."""
+    cloud = Cloudlet()
+    cloud.silent = True
+    async with mosquitto() as broker, cloud.online(broker.endpoint()), car(tmp_path, broker.endpoint()) as device:
+        await device.append(Stream.LIVE, 100)
+        await cloud.until(lambda: cloud.count(Stream.LIVE) == 100)
+        await device.until(lambda status: status.receipts >= 1)
+        good = cloud.receipt()
+        elsewhere = sign(CLOUD_KEY, "forecourt/v1/device-2/down/receipt", downlink_pb2.Receipt().SerializeToString())
+        forged = [
+            cloud.receipt(key=Ed25519PrivateKey.generate()),
+            good[:-1] + bytes([good[-1] ^ 1]),
+            elsewhere,
+            b"",
+            sign(CLOUD_KEY, TOPICS.receipt, b"\xff\xff"),
+            cloud.receipt(live=101),
+            cloud.receipt(live=1 << 62),
+        ]
+        for payload in forged:
+            cloud.send(TOPICS.receipt, payload)
+        status = await device.until(lambda status: status.bad_receipts == len(forged))
+        assert status.unreceipted == 100
+        assert (await device.outbox.books()).settled == 0
+        cloud.send(TOPICS.receipt, good)
+        await device.until(lambda status: status.drained)
+
+
+async def test_a_receipt_for_numbers_never_sent_settles_nothing(tmp_path: Path) -> None:
+    """Numbers that were given and not sent yet are not believed to have arrived."""
+    cloud = Cloudlet()
+    cloud.silent = True
+    settings = UplinkSettings(unreceipted_max=500)
+    async with (
+        mosquitto() as broker,
+        cloud.online(broker.endpoint()),
+        car(tmp_path, broker.endpoint(), settings=settings) as device,
+    ):
+        await device.until(lambda status: status.online)
+        for _ in range(4):
+            await device.append(Stream.LIVE, 500)
+        await cloud.until(lambda: cloud.count(Stream.LIVE) >= 500)
+        cloud.send(TOPICS.receipt, cloud.receipt(live=2_000))
+        status = await device.until(lambda status: status.receipts_ahead > 0)
+        await cloud.until(lambda: cloud.count(Stream.LIVE) >= 1_000)
+        assert status.bad_receipts == 0
+        cloud.silent = False
+        cloud.send(TOPICS.receipt, cloud.receipt())
+        await device.until(lambda status: status.drained)
+    assert cloud.count(Stream.LIVE) == 2_000
+
+
+async def test_a_cloud_with_another_boot_gets_everything_again_at_once(tmp_path: Path) -> None:
+    """The broker took the events, the cloud that was to get them is gone: the boot id of its successor rewinds."""
+    first = Cloudlet()
+    first.knows_nothing = True
+    async with mosquitto() as broker, car(tmp_path, broker.endpoint()) as device:
+        async with first.online(broker.endpoint()):
+            await device.append(Stream.LIVE, 1_000)
+            await first.until(lambda: sum(len(arrival.numbers) for arrival in first.arrivals) >= 2)
+            await device.until(lambda status: status.unreceipted == 1_000)
+        second = Cloudlet()
+        loop = asyncio.get_running_loop()
+        async with second.online(broker.endpoint(), boot=7_000):
+            began = loop.time()
+            await device.until(lambda status: status.drained)
+            assert loop.time() - began < 5
+            assert second.count(Stream.LIVE) == 1_000
+            rewinds = device.status.rewinds
+            old = sign(CLOUD_KEY, TOPICS.receipt, downlink_pb2.Receipt(cloud_boot=101).SerializeToString())
+            received = device.status.receipts
+            second.send(TOPICS.receipt, old)
+            await device.until(lambda status: status.receipts > received)
+            assert device.status.rewinds == rewinds, "a late message of the old boot is no change"
+
+
+async def test_an_unknown_dictionary_comes_at_once(tmp_path: Path) -> None:
+    """A cloud that lost its dictionaries gets the batch again with it, long before any time-out."""
+    cloud = Cloudlet()
+    async with mosquitto() as broker, cloud.online(broker.endpoint()), car(tmp_path, broker.endpoint()) as device:
+        await device.append(Stream.LIVE, 10)
+        await device.until(lambda status: status.drained)
+        await device.append(Stream.LIVE, 10)
+        await device.until(lambda status: status.drained)
+        assert [bool(arrival.batch.shapes) for arrival in cloud.arrivals] == [True, False]
+        cloud.dictionaries.clear()
+        await device.append(Stream.LIVE, 10)
+        await device.until(lambda status: status.drained)
+        assert [bool(arrival.batch.shapes) for arrival in cloud.arrivals] == [True, False, False, True]
+    assert cloud.count(Stream.LIVE) == 30
+
+
+async def test_a_cloud_that_never_learns_a_dictionary_makes_no_storm(tmp_path: Path) -> None:
+    """One that says `unknown` to everything is answered about once a second."""
+    cloud = Cloudlet()
+    cloud.refuse_dictionaries = True
+    async with mosquitto() as broker, cloud.online(broker.endpoint()), car(tmp_path, broker.endpoint()) as device:
+        await device.append(Stream.LIVE, 10)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await cloud.until(lambda: len(cloud.arrivals) >= 3)
+        assert loop.time() - began > 0.9
+        assert len(cloud.arrivals) <= 2 + (loop.time() - began) * 1.5
