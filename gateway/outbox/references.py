@@ -91,13 +91,15 @@ def write_boot(db: sqlite3.Connection, boot: Boot, epoch: int) -> None:
     db.execute("insert or replace into boot values(?, ?, ?, ?, ?)", (*numbers, check_numbers(*numbers)))
 
 
+def entry_holds(row: tuple[Any, ...]) -> bool:
+    """Whether a row (rank, shape, body, check) is as it was written."""
+    rank, shape, body, check = row
+    return isinstance(body, bytes) and rank % 2 == shape and check == check_text(rank, body.hex())
+
+
 def read_dictionary(rows: Iterable[tuple[Any, ...]]) -> tuple[list[event_pb2.Signal], list[event_pb2.Shape]]:
     """Signals and shapes of rows (rank, shape, body, check), as far as they follow each other without a hole."""
-    good = {
-        rank: body
-        for rank, shape, body, check in rows
-        if isinstance(body, bytes) and rank % 2 == shape and check == check_text(rank, body.hex())
-    }
+    good = {row[0]: row[2] for row in rows if entry_holds(row)}
     signals: list[event_pb2.Signal] = []
     shapes: list[event_pb2.Shape] = []
     while (body := good.get(2 * len(signals))) is not None:

@@ -9,7 +9,7 @@ from gateway.limits import SWEEP_BAGS_MAX
 from gateway.log import Log
 from gateway.model import Boot, ClockQuality, Stream
 from gateway.outbox.core import Core, change
-from gateway.outbox.references import read_dictionary, write_boot
+from gateway.outbox.references import entry_holds, read_dictionary, write_boot
 from gateway.outbox.schema import BAG_WIDTH, PENDING, Row, check_numbers, check_of, table
 from gateway.outbox.ttl import TtlClock
 from gateway.store import DamagedStore, Store
@@ -37,7 +37,7 @@ async def run(core: Core, store: Store) -> None:
 
 def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> list[int]:
     """Takes over dictionary, boots and TTL clock as far as their checks hold; returns the epochs that bags may have."""
-    rows = [(rowid, *values[1:]) for rowid, values in damaged.rows("dictionary", 4)]
+    rows = [row for rowid, values in damaged.rows("dictionary", 4) if entry_holds(row := (rowid, *values[1:]))]
     signals, shapes = read_dictionary(rows)
     whole = {2 * n for n in range(len(signals))} | {2 * n + 1 for n in range(len(shapes))}
     db.executemany("insert or ignore into dictionary values(?, ?, ?, ?)", [row for row in rows if row[0] in whole])

@@ -21,7 +21,7 @@ def is_damage(error: BaseException) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by the driver: text that is not UTF-8 comes from a damaged page
         return isinstance(error, sqlite3.OperationalError) and "decode" in str(error)
-    return code & 0xFF in _DAMAGE or "no such table" in str(error)
+    return code & 0xFF in _DAMAGE
 
 
 def is_full(error: BaseException) -> bool:

@@ -31,8 +31,9 @@ def migrate(db: sqlite3.Connection, sets: Sequence[MigrationSet]) -> None:
     """Applies what is missing; raises StoreTooNew for steps of a later version, Damaged when the record was altered."""
     database = Database(db)
     every = [_schema, *sets]
-    if _recorded(db) and _steps_check(db) != _digest(_recorded(db)):
-        raise Damaged("steps")
+    recorded = _recorded(db)
+    if recorded and _steps_check(db) != _digest(db, recorded):
+        raise Damaged("schema")
     for one in every:
         unknown = {step.name for step in one.applied(database)} - _names(one)
         if unknown:
@@ -55,7 +56,7 @@ def _guarded(source: MigrationSet, database: Database) -> MigrationSet:
 def _with_digest(room: str, name: str, change: Callable[[Database], None]) -> Callable[[Database], None]:
     def step(database: Database) -> None:
         change(database)
-        digest = _digest([*_recorded(database.conn), f"{room}.{name}"])
+        digest = _digest(database.conn, [*_recorded(database.conn), f"{room}.{name}"])
         database.conn.execute("update store_state set steps_check = ?", (digest,))
 
     return step
@@ -80,5 +81,8 @@ def _steps_check(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else -1
 
 
-def _digest(names: Sequence[str]) -> int:
-    return crc32("\n".join(sorted(names)).encode())
+def _digest(db: sqlite3.Connection, names: Sequence[str]) -> int:
+    """CRC-32 over the names of all steps and the text of the schema: a flipped bit there is damage, not a mistake."""
+    query = "select type, name, tbl_name, coalesce(sql, '') from sqlite_master where name <> 'store_pad' order by name"
+    parts = [*sorted(names), *("\t".join(row) for row in db.execute(query))]
+    return crc32("\n".join(parts).encode())
