@@ -31,9 +31,15 @@ _CLASSES = {ValueType.BOOL: bool, ValueType.INT: int, ValueType.STRING: str}
 class World(Protocol):
     """A source beside something that it reads."""
 
-    source: "SignalSource"
-    number: str
-    """Path of a signal that takes whole numbers from 0 to 100, as numbers with or without a fraction."""
+    @property
+    def source(self) -> "SignalSource":
+        """What is tested."""
+        ...
+
+    @property
+    def number(self) -> str:
+        """Path of a signal that takes whole numbers from 0 to 100, as numbers with or without a fraction."""
+        ...
 
     async def show(self, number: int) -> None:
         """The signal has this value from now on."""
