@@ -20,11 +20,14 @@ from gateway.log import Log
 from gateway.model import GapReason, OpenBag, Purpose, PurposeSet, SeqRange, Stream
 from gateway.outbox import Gate, Outbox
 from gateway.wire.batch import build_batch
+from gateway.wire.codec import COLUMNS_ZSTD, IDENTITY, ROWS_ZSTD
 from gateway.wire.topics import Topics
 
 log = Log("flow")
 
 CONTENT_TYPE = "application/protobuf"
+_CODECS = {IDENTITY: "identity", ROWS_ZSTD: "rows-zstd", COLUMNS_ZSTD: "columns-zstd"}
+"""Words for routers, by the number of the first bag's codec; what counts is in the payload."""
 _ROUNDING = 64
 
 
@@ -126,9 +129,8 @@ class Publisher:
 
     async def hand_out_done(self) -> None:
         """Returns when no hand-out is under way that began before the call."""
-        while (under_way := self._under_way) is not None:
-            await asyncio.shield(under_way)
-            break
+        if self._under_way is not None:
+            await asyncio.shield(self._under_way)
 
     def about(self, subject: int, purposes: PurposeSet) -> bool:
         """Whether bytes about a subject for one of these purposes may still leave this process."""
@@ -205,6 +207,7 @@ class Publisher:
             payload,
             expiry_s=max(1, round(self._window.receipt_timeout_s)),
             content_type=CONTENT_TYPE,
+            properties={"codec": _CODECS.get(bags[0].codec, "unknown")},
         )
         now_s = self._loop.time()
         about = frozenset((bag.subject, bag.purposes) for bag in bags)

@@ -110,10 +110,15 @@ async def test_no_subscriber_is_not_success(tmp_path: Path) -> None:
         return True
 
     judge = Judge(answer)
-    async with judged(tmp_path, judge) as (device, _):
+    async with judged(tmp_path, judge) as (device, broker):
         await ten_bags(device)
         await judge.until(lambda: len(judge.taken) == 200)
         assert device.status.nobody == 2
+        (peer,) = broker.peers
+    live = [packet for packet in peer.publishes if packet.topic == LIVE]
+    assert live[0].properties["content_type"] == "application/protobuf"
+    assert ("codec", "columns-zstd") in live[0].properties["user"]  # type: ignore[operator]
+    assert live[0].properties["message_expiry"] == 60
     assert all(batch.shapes for batch in judge.batches[:3])
     assert [batch.bags[0].replayed for batch in judge.batches[:2]] == [False, True]
 
