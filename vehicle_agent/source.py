@@ -69,7 +69,10 @@ class SignalSource(Protocol):
 
 
 def open_source(settings: "VehicleAgentSettings") -> SignalSource:
-    """The source that the settings name; raises ConfigError when no installed package brings it."""
+    """The source that the settings name; raises ConfigError when no installed package brings it.
+
+    Blocks: it looks through the installed packages, so not for the loop.
+    """
     points = {point.name: point for point in entry_points(group=GROUP)}
     name = settings.vehicle.source
     if name not in points:

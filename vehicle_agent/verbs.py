@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from vehicle_agent.plan import PlanFile
     from vehicle_agent.settings import VehicleAgentSettings
+    from vehicle_agent.source import SignalSource
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FIRST_STEPS = """\b
@@ -53,6 +54,7 @@ def run(config: Path, broker: str | None, databroker: str | None, plan: Path | N
     from gateway.config import load, replaced
     from vehicle_agent.plan import PlanFile
     from vehicle_agent.settings import VehicleAgentSettings
+    from vehicle_agent.source import open_source
 
     settings = replaced(
         load(VehicleAgentSettings, config),
@@ -62,18 +64,17 @@ def run(config: Path, broker: str | None, databroker: str | None, plan: Path | N
         health={"port": health_port},
     )
     log.to_stream(settings.log.level.value, as_json=settings.log.json)
-    asyncio.run(_run(settings, PlanFile.read(settings.vehicle.plan)))
+    plan_file = PlanFile.read(settings.vehicle.plan)
+    asyncio.run(_run(settings, open_source(settings), plan_file))
 
 
-async def _run(settings: "VehicleAgentSettings", plan: "PlanFile") -> None:
+async def _run(settings: "VehicleAgentSettings", source: "SignalSource", plan: "PlanFile") -> None:
     from gateway.clock import SystemClock
     from gateway.runtime import Agent, options_of
     from gateway.tasks import until_signal
     from vehicle_agent.agent import VehicleAgent
     from vehicle_agent.metrics import observe
-    from vehicle_agent.source import open_source
 
-    source = open_source(settings)
     options = await asyncio.to_thread(lambda: options_of(settings, SystemClock()))
     async with until_signal(), Agent.open(options) as agent:
         reader = VehicleAgent(agent, source, plan, in_flight_events=settings.vehicle.in_flight_events)

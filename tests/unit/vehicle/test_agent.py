@@ -1,30 +1,18 @@
 """The vehicle agent between a source and a keeper: what is appended, for whom, and what happens when either fails."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
 from forecourt.v1 import record_pb2
 
-from gateway.clock import ManualClock
-from gateway.config import Document
-from gateway.consent import SignalPolicy
 from gateway.errors import LinkError, LinkRefused, StoreFull
 from gateway.health import Health
-from gateway.link import Backoff
-from gateway.model import Appended, Event, Kind, Purpose, PurposeSet, Stream, ValueType
-from gateway.wire.dictionary import Dictionary
+from gateway.model import Purpose, Stream, ValueType
 from tests.kit.sources import FLOAT, WALL_US, HandSource
-from vehicle_agent.agent import SHAPES_PER_EVENT_MAX, VehicleAgent
+from tests.kit.vehicles import GUEST, Shelf, running, until
+from vehicle_agent.agent import SHAPES_PER_EVENT_MAX
 from vehicle_agent.metrics import observe
 from vehicle_agent.plan import PlanFile
 from vehicle_agent.source import Missing, SignalInfo
 
-GUEST = 77
-POLICY = SignalPolicy.load()
 PLAN = """
 [trip]
 moving = "Vehicle.Speed > 0"
@@ -45,70 +33,6 @@ stream = "bulk"
 """
 
 
-@dataclass
-class Shelf:
-    """A keeper that holds events in memory; durable when told, or at once."""
-
-    subject: int = GUEST
-    clock: ManualClock = field(default_factory=lambda: ManualClock(wall_us=WALL_US))
-    at_once: bool = True
-    events: list[Event] = field(default_factory=list)
-    open: list[tuple[int, "asyncio.Future[Appended]"]] = field(default_factory=list)
-    dictionary: Dictionary = field(default_factory=Dictionary)
-    error: Exception | None = None
-
-    def append_many(self, events: Sequence[Event]) -> "asyncio.Future[Appended]":
-        """Takes them; `commit` makes them durable."""
-        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self.events += events
-        self.open.append((len(events), future))
-        if self.at_once:
-            self.commit()
-        return future
-
-    def commit(self) -> None:
-        """All that is open is durable, or has failed."""
-        for count, future in self.open:
-            if self.error is not None:
-                future.set_exception(self.error)
-            else:
-                future.set_result(Appended(count, 0, 0))
-        self.open.clear()
-
-    def intern_kind(
-        self,
-        name: str,
-        stream: Stream,
-        purposes: PurposeSet,
-        signals: Sequence[tuple[str, ValueType, str]] = (),
-        ttl_s: int | None = None,
-    ) -> Kind:
-        """As the gateway does."""
-        interned = [self.dictionary.intern_signal(*signal) for signal in signals]
-        return self.dictionary.intern_kind(name, stream, purposes, interned, ttl_s)
-
-
-@asynccontextmanager
-async def running(
-    source: HandSource, shelf: Shelf, plan: str = PLAN, in_flight_events: int = 20_000
-) -> AsyncIterator[VehicleAgent]:
-    """An agent, running; retries come at once."""
-    plan_file = PlanFile(Document(plan, "plan.toml", Path()), POLICY)
-    backoff = Backoff(first_s=0.001, soon_max_s=0.001, later_first_s=0.001, later_max_s=0.001)
-    agent = VehicleAgent(shelf, source, plan_file, in_flight_events=in_flight_events, backoff=backoff)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(agent.run())
-        yield agent
-        task.cancel()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Gives the loop to others until something holds."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - the state of a running part, which sets no event
-            await asyncio.sleep(0)
-
-
 def speeds(shelf: Shelf) -> list[object]:
     """The first value of each event of signals."""
     return [event.values[0] for event in shelf.events if isinstance(event.values, tuple)]
@@ -117,7 +41,7 @@ def speeds(shelf: Shelf) -> list[object]:
 async def test_events_reach_the_shelf() -> None:
     """With both times, as the kind of the signals that are there, for the guest whose data it is."""
     source, shelf = HandSource(Speed=FLOAT), Shelf()
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         shelf.clock.advance(12.5)
         source.show(Speed=0.0)
         await until(lambda: agent.status().counters["kept"] == 1)
@@ -139,7 +63,7 @@ async def test_data_about_nobody_has_no_subject() -> None:
     """Purposes that need no consent are kept for nobody, also while a guest is there."""
     tyre = "Chassis.Axle.Row1.Wheel.Left.Tire.Pressure"
     source, shelf = HandSource(**{tyre: SignalInfo(ValueType.INT, "kPa", 0, 1000)}), Shelf()
-    async with running(source, shelf):
+    async with running(source, shelf, PLAN):
         source.show(**{tyre: 240})
         await until(lambda: len(shelf.events) == 1)
         assert (shelf.events[0].subject, shelf.events[0].kind.stream) == (0, Stream.BULK)
@@ -148,7 +72,7 @@ async def test_data_about_nobody_has_no_subject() -> None:
 async def test_the_guest_may_change() -> None:
     """Each event belongs to whom the keeper names when it is made."""
     source, shelf = HandSource(Speed=FLOAT), Shelf()
-    async with running(source, shelf):
+    async with running(source, shelf, PLAN):
         source.show(Speed=0.0)
         await until(lambda: len(shelf.events) == 1)
         shelf.subject = 78
@@ -181,7 +105,7 @@ async def test_drives_are_records() -> None:
 async def test_a_lost_source_is_asked_again() -> None:
     """Errors and ends lead to a new session with new types; what was read before stays appended."""
     source, shelf = HandSource(Speed=FLOAT), Shelf()
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         source.show(Speed=0.0)
         await until(lambda: len(shelf.events) == 1)
         source.fail(LinkError("restarted"))
@@ -201,7 +125,7 @@ async def test_a_source_that_is_not_there_yet() -> None:
     """The agent waits, says why, and reads once it comes."""
     source, shelf = HandSource(Speed=FLOAT), Shelf()
     source.down = LinkError("databroker 127.0.0.1:1: unavailable")
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         await until(lambda: len(source.asked) >= 3)
         assert (agent.status().connected, agent.status().trouble) == (False, "databroker 127.0.0.1:1: unavailable")
         source.down = None
@@ -213,7 +137,7 @@ async def test_a_source_that_is_not_there_yet() -> None:
 async def test_a_source_without_any_signal() -> None:
     """Says so, and looks again: signals may come."""
     source, shelf = HandSource(), Shelf()
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         await until(lambda: len(source.asked) >= 2)
         assert "none of the plan's signals" in agent.status().trouble
         source.infos["Vehicle.Speed"] = FLOAT
@@ -224,7 +148,7 @@ async def test_a_source_without_any_signal() -> None:
 async def test_reading_pauses_while_the_disk_is_slow() -> None:
     """No more than the bound waits for the disk; then reading stops, and goes on with the commit. Nothing is lost."""
     source, shelf = HandSource(Speed=FLOAT), Shelf(at_once=False)
-    async with running(source, shelf, in_flight_events=10) as agent:
+    async with running(source, shelf, PLAN, in_flight_events=10) as agent:
         for number in range(40):
             source.show(Speed=-float(number))
         await until(lambda: agent.status().counters["pauses"] == 1)
@@ -239,7 +163,7 @@ async def test_reading_pauses_while_the_disk_is_slow() -> None:
 async def test_a_full_disk_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Events that were not kept are counted, told once, and the agent goes on."""
     source, shelf = HandSource(Speed=FLOAT), Shelf(error=StoreFull("no room"))
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         source.show(Speed=0.0)
         source.show(Speed=-1.0)
         await until(lambda: agent.status().counters["not_kept"] == 2)
@@ -281,7 +205,7 @@ async def test_a_rate_is_told_without_a_further_reading() -> None:
 async def test_missing_signals_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Each with the line of the plan and the reason, not again at the next connection."""
     source, shelf = HandSource(Speed=FLOAT, IsMoving=Missing("may not be read: the token lacks the scope")), Shelf()
-    async with running(source, shelf):
+    async with running(source, shelf, PLAN):
         source.show(Speed=0.0)
         source.fail()
         await until(lambda: source.sessions == 2)
@@ -294,7 +218,7 @@ async def test_the_health_page_shows_the_source() -> None:
     source, shelf = HandSource(Speed=FLOAT), Shelf()
     source.down = LinkError("away")
     health = Health(port=None)
-    async with running(source, shelf) as agent:
+    async with running(source, shelf, PLAN) as agent:
         observe(health, agent)
         await until(lambda: agent.status().trouble == "away")
         assert health.ready["source"]() == "no signals: away"
