@@ -30,8 +30,8 @@ class Shelf:
         self.gone[stream].update(range(bag.first, bag.last + 1))
 
     def take(self, turn: Turn, bags_max: int = 64) -> tuple[list[SeqRange], int]:
-        """The next bags of a turn, and how far the shelf was looked at."""
-        found = [bag for bag in self.bags[turn.stream] if bag.last > turn.after and bag.last <= turn.up_to]
+        """The next bags of a turn, and how far the shelf was looked at; a bag that an end cuts comes whole."""
+        found = [bag for bag in self.bags[turn.stream] if bag.last > turn.after and bag.first <= turn.up_to]
         if len(found) > bags_max:
             return found[:bags_max], found[bags_max - 1].last
         return found, turn.up_to

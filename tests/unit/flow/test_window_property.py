@@ -63,10 +63,12 @@ class Journeys(RuleBasedStateMachine):
         if self.flying:
             self.window.lost(self.flying.pop(pick % len(self.flying))[0], parts)
 
-    @rule(stream=STREAMS, settle=st.booleans())
-    def receipt(self, stream: Stream, settle: bool) -> None:
-        """The cloud tells what it has; the shelf follows at once or later."""
+    @rule(stream=STREAMS, settle=st.booleans(), cut=st.integers(0, 20))
+    def receipt(self, stream: Stream, settle: bool, cut: int = 0) -> None:
+        """The cloud tells what it has, perhaps less than that, down to half a bag; the shelf follows now or later."""
         floor, above = self.cloud.receipt(stream, self.shelf.gone[stream])
+        floor = max(0, floor - cut)
+        above = [SeqRange(item.first, item.last - cut) for item in above if item.size > cut]
         told = self.window.receipt(stream, self.shelf.last[stream], self.shelf.floor(stream), floor, above)
         if told is not None:
             self.settles.append((stream, [SeqRange(1, told.floor), *told.above]))
