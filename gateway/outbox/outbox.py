@@ -165,13 +165,23 @@ class Outbox:
 
     # Withdrawal, inside a job of flow
 
-    def withdraw_rows(self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing) -> Withdrawn:
-        """What a withdrawal does to the bags of a subject, in one transaction; in flight or not."""
-        return withdraw.withdraw_rows(self._core, db, subject, gone, narrowing)
+    def withdraw_rows(
+        self,
+        db: sqlite3.Connection,
+        subject: int,
+        gone: PurposeSet,
+        narrowing: Narrowing | None,
+        bags_max: int = 1 << 62,
+    ) -> Withdrawn:
+        """What a withdrawal does to the bags of a subject, in flight or not; without `narrowing` every one goes.
 
-    def erase_subject(self, db: sqlite3.Connection, subject: int) -> Withdrawn:
+        On StoreFull try again with a small `bags_max`, as often as `more` is told.
+        """
+        return withdraw.withdraw_rows(self._core, db, subject, gone, narrowing, bags_max)
+
+    def erase_subject(self, db: sqlite3.Connection, subject: int, bags_max: int = 1 << 62) -> Withdrawn:
         """Purges every bag of a subject."""
-        return withdraw.withdraw_rows(self._core, db, subject, -1, None)
+        return withdraw.withdraw_rows(self._core, db, subject, -1, None, bags_max)
 
     def key_ids(self, db: sqlite3.Connection) -> set[int]:
         """Ids of the keys that any row needs."""

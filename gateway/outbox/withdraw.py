@@ -35,28 +35,38 @@ class Narrowing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What happened to the events of a subject."""
+    """What happened to the events of a subject. `more`: some bags are still to be looked at."""
 
     purged: int
     resealed: int
     kept: int
+    more: bool = False
 
 
 def withdraw_rows(
-    core: Core, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing | None
+    core: Core,
+    db: sqlite3.Connection,
+    subject: int,
+    gone: PurposeSet,
+    narrowing: Narrowing | None,
+    bags_max: int = 1 << 62,
 ) -> Withdrawn:
     """Shrinks or purges every bag of `subject` that stands on a purpose in `gone`; numbers stay, gaps tell the rest.
 
-    Without `narrowing` every such bag goes. Bags in flight are not spared: the caller fences what was sent.
+    Without `narrowing` every such bag goes. Bags in flight are not spared: the caller fences what was sent. With
+    `bags_max` it takes a part only, for a disk that has no room for one large commit; then `more` may be told.
     """
     purged = resealed = 0
+    budget = bags_max
     with change(core, db) as one:
         for stream in Stream:
             if stream == Stream.CONTROL:
                 continue
             _drop_retained(one, stream, subject, gone)
             lost: list[tuple[int, int, int]] = []
-            for row in _touched(db, stream, subject, gone):
+            rows = _touched(db, stream, subject, gone, budget)
+            budget -= len(rows)
+            for row in rows:
                 smaller = None if narrowing is None else _narrowed(core, stream, row, narrowing)
                 if smaller is None:
                     lost.append((row.first_seq, row.events, len(row.sealed)))
@@ -68,7 +78,7 @@ def withdraw_rows(
             one.gap(stream, of_bags(lost), GapReason.REVOKED)
             core.flights.release(stream, [row[0] for row in lost])
         db.execute("delete from quarantined where subject = ? and purposes & ? <> 0", (subject, gone))
-    return Withdrawn(purged, resealed, _left(db, subject) - resealed)
+    return Withdrawn(purged, resealed, _left(db, subject) - resealed, more=budget == 0)
 
 
 def key_ids(db: sqlite3.Connection) -> set[int]:
@@ -78,9 +88,9 @@ def key_ids(db: sqlite3.Connection) -> set[int]:
     return {key_id for (key_id,) in db.execute(query)}
 
 
-def _touched(db: sqlite3.Connection, stream: Stream, subject: int, gone: PurposeSet) -> Sequence[Row]:
-    query = f"select {COLUMNS} from {table(stream)} where subject = ? and purposes & ? <> 0 order by first_seq"
-    return [proven(stream, Row(*values)) for values in db.execute(query, (subject, gone))]
+def _touched(db: sqlite3.Connection, stream: Stream, subject: int, gone: PurposeSet, limit: int) -> Sequence[Row]:
+    query = f"select {COLUMNS} from {table(stream)} where subject = ? and purposes & ? <> 0 order by first_seq limit ?"
+    return [proven(stream, Row(*values)) for values in db.execute(query, (subject, gone, limit))]
 
 
 def _drop_retained(one: Change, stream: Stream, subject: int, gone: PurposeSet) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from gateway.limits import PAGE_BYTES, STORE_BYTES_MIN
+from gateway.limits import PAGE_BYTES, STORE_BYTES_MIN, WAL_PAGES_MAX
 
 _LEAF_BYTES = PAGE_BYTES - 8
 _LOCAL_MAX = PAGE_BYTES - 35
@@ -14,6 +14,16 @@ _CHAIN_BYTES = PAGE_BYTES - 4
 def pages_of(bytes_max: int) -> int:
     """Pages of a budget in bytes, at least the smallest that works."""
     return max(bytes_max, STORE_BYTES_MIN) // PAGE_BYTES
+
+
+def checkpoint_pages(pages: int) -> int:
+    """After how many pages in the write-ahead log they are written back: few, since a reader may hold up a restart."""
+    return max(32, min(WAL_PAGES_MAX, pages // 16))
+
+
+def wal_frames(pages: int) -> int:
+    """Pages that the write-ahead log holds in daily work: those before a checkpoint, and two large commits."""
+    return 64 + 3 * checkpoint_pages(pages)
 
 
 def row_bytes(payload: int) -> int:

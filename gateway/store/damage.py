@@ -5,7 +5,6 @@ import sqlite3
 from gateway.errors import StoreError, StoreFull
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_FULL = {sqlite3.SQLITE_FULL}
 
 
 class Damaged(StoreError):
@@ -28,7 +27,8 @@ def is_full(error: BaseException) -> bool:
     """Whether the disk or the budget has no room."""
     if isinstance(error, StoreFull):
         return True
-    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL
+    code = getattr(error, "sqlite_errorcode", 0) if isinstance(error, sqlite3.Error) else 0
+    return code == sqlite3.SQLITE_IOERR_SHMSIZE or code & 0xFF == sqlite3.SQLITE_FULL
 
 
 def as_store_error(error: Exception) -> Exception:

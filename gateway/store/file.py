@@ -19,13 +19,15 @@ from pathlib import Path
 from struct import Struct
 
 from gateway.errors import StoreError, StoreFull
-from gateway.limits import PAGE_BYTES, WAL_PAGES_MAX
+from gateway.limits import PAGE_BYTES
 from gateway.log import Log
+from gateway.store.budget import wal_frames
 
 _log = Log("store")
 _MARK = Struct(">QQ")
 _FRAME_BYTES = PAGE_BYTES + 24
-_INDEX_BYTES = 65_536
+_INDEX_BYTES = 32_768
+_BALLAST_BYTES_MIN = 131_072
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _PAD_BYTES = 1 << 19
@@ -73,11 +75,11 @@ class Files:
         return self.folder / "damaged"
 
 
-def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
-    """A connection of the store; `writes` is for the writer thread alone, which also checkpoints."""
+def connect(path: Path, *, checkpoint_pages: int = 0) -> sqlite3.Connection:
+    """A connection that reads; that of the writer thread, which also checkpoints, tells after how many pages."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     settings = ["synchronous=full", "cell_size_check=on", "trusted_schema=off", "temp_store=memory", "cache_size=-4000"]
-    settings += [f"wal_autocheckpoint={WAL_PAGES_MAX if writes else 0}"] + ([] if writes else ["query_only=on"])
+    settings += [f"wal_autocheckpoint={checkpoint_pages}"] + ([] if checkpoint_pages else ["query_only=on"])
     for setting in settings:
         db.execute(f"pragma {setting}")
     return db
@@ -143,7 +145,7 @@ class Ballast:
 
     def __init__(self, files: Files, pages: int) -> None:
         self._files = files
-        self._wal_bytes = 32 + _FRAME_BYTES * max(64, min(WAL_PAGES_MAX + 64, pages // 4))
+        self._wal_bytes = 32 + _FRAME_BYTES * wal_frames(pages)
 
     def free(self) -> None:
         """Before the store is opened."""
@@ -161,16 +163,22 @@ class Ballast:
             os.close(fd)
 
     def take(self) -> None:
-        """Keeps room for the next open; a disk that is full already is no reason to fail."""
-        try:
-            fd = os.open(self._files.ballast, os.O_RDWR | os.O_CREAT, 0o600)
+        """Keeps room for the next open, as much as there is; a disk that is full already is no reason to fail."""
+        size = self._wal_bytes + _INDEX_BYTES
+        while size >= _BALLAST_BYTES_MIN:
             try:
-                os.posix_fallocate(fd, 0, self._wal_bytes + _INDEX_BYTES)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            self._files.ballast.unlink(missing_ok=True)
-            _log.warning("ballast_not_taken", error=error.strerror)
+                fd = os.open(self._files.ballast, os.O_RDWR | os.O_CREAT, 0o600)
+                try:
+                    os.posix_fallocate(fd, 0, size)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                self._files.ballast.unlink(missing_ok=True)
+                size //= 2
+                if size < _BALLAST_BYTES_MIN:
+                    _log.warning("ballast_not_taken", error=error.strerror)
+            else:
+                return
 
 
 class Mark:

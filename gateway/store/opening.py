@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.errors import StoreError
 from gateway.limits import PAGE_BYTES
+from gateway.store.budget import checkpoint_pages
 from gateway.store.damage import Damaged, as_store_error, is_damage
 from gateway.store.file import Ballast, Files, Lock, Mark, check_header, connect, create, grow
 from gateway.store.ledger import CommitLedger
@@ -32,8 +33,9 @@ class Opened:
     damaged: DamagedStore | None
 
     def close(self) -> None:
-        """After the connections are closed."""
+        """After the connections are closed: what the WAL took is kept for the next open."""
         with suppress(OSError):
+            self.ballast.take()
             self.mark.close()
             self.lock.close()
 
@@ -108,7 +110,7 @@ def _open(files: Files, pages: int, sets: Sequence[MigrationSet], lock: Lock, *,
 
 
 def _connection(path: Path, pages: int) -> sqlite3.Connection:
-    db = connect(path, writes=True)
+    db = connect(path, checkpoint_pages=checkpoint_pages(pages))
     db.execute(f"pragma max_page_count={pages}")
     return db
 

@@ -37,7 +37,7 @@ class Reader:
     def _read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._db is None:
-                self._db = connect(self._path, writes=False)
+                self._db = connect(self._path)
             self._db.execute("begin")
             try:
                 return fn(self._db)
