@@ -182,12 +182,14 @@ class Ballast:
 
 
 class Mark:
-    """Epoch and commit count beside the store, overwritten after each commit and never synced.
+    """Epoch and commit count beside the store, overwritten after each commit and synced at each open only.
 
-    A store behind its mark lost commits that were promised (damage, an old copy): its numbers cannot be trusted.
+    So it may fall behind in a power loss, and never runs ahead. A store behind its mark lost commits that were promised
+    (damage, an old copy): its numbers cannot be trusted.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._fd = os.open(folder / "store.mark", os.O_RDWR | os.O_CREAT, 0o600)
 
     def read(self) -> tuple[int, int] | None:
@@ -199,6 +201,11 @@ class Mark:
         """One small write into the page cache."""
         body = _MARK.pack(epoch, commits)
         os.pwrite(self._fd, body + crc32(body).to_bytes(4, "big"), 0)
+
+    def sync(self) -> None:
+        """Waits until the mark is on the disk, its name included."""
+        os.fsync(self._fd)
+        sync_folder(self._folder)
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -36,6 +36,7 @@ class CommitLedger:
         if epoch == 0 and commits == 0:
             self.epoch = new_epoch()
             self._mark.write(self.epoch, 0)
+            self._mark.sync()
             self._store(db)
             return
         if check != state_check(epoch, commits):
@@ -45,6 +46,7 @@ class CommitLedger:
             raise Damaged("behind_its_mark")
         self.epoch, self._commits = epoch, commits
         self._mark.write(epoch, commits)
+        self._mark.sync()
 
     def count(self, db: sqlite3.Connection) -> None:
         """One commit more, inside its transaction."""

@@ -1,5 +1,6 @@
 """Small real gates for tests of the outbox: keys in memory, all allowed or some denied; must never touch a disk."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from gateway.model import AeadKey, Kind, Lane, PurposeSet
@@ -84,6 +85,26 @@ class AllowAll:
         self.denied[subject] = self.denied.get(subject, 0) | purposes
         self._lanes = {key: lane for key, lane in self._lanes.items() if key[1] != subject}
         self.version += 1
+
+
+class DerivedKeys(AllowAll):
+    """Keys follow from their ids, so that another process opens what this one sealed."""
+
+    def __init__(self) -> None:
+        super().__init__({CONTROL_KEY_ID: _derived(CONTROL_KEY_ID)})
+
+    def key(self, key_id: int) -> AeadKey | None:
+        """Any key."""
+        return aead(_derived(key_id))
+
+    def obtain(self, subject: int, purposes: PurposeSet) -> tuple[int, AeadKey]:
+        """The same id for the same set."""
+        key_id = 2 + subject * 1_024 + purposes
+        return key_id, aead(_derived(key_id))
+
+
+def _derived(key_id: int) -> bytes:
+    return hashlib.sha256(b"test key %d" % key_id).digest()
 
 
 class DenyAll(AllowAll):
