@@ -36,6 +36,7 @@ from vehicle_agent.trip import TripRecord, TripWatch
 SHAPES_PER_EVENT_MAX: Final = 64
 """Selections of an event's signals that had a value together; what comes after them is counted and not kept."""
 TICK_MIN_S: Final = 0.02
+QUALITY_S: Final = 1.0
 RETRY_SOON_MAX_S: Final = 5.0
 RETRY_LATER_MAX_S: Final = 60.0
 TRIP_KIND: Final = "trip"
@@ -111,6 +112,7 @@ class VehicleAgent:
         self._missing: dict[str, str] = {}
         self._connected, self._trouble = False, "has not begun"
         self._read_at_s: float | None = None
+        self._judged_s, self._trusted = float("-inf"), False
         self.counters: Counter[str] = Counter()
 
     def status(self) -> VehicleStatus:
@@ -174,9 +176,12 @@ class VehicleAgent:
                     await self._room.wait()
 
     def _now(self) -> Received:
+        """The clocks; how good the wall clock is, is asked once a second at most."""
         clock = self._keeper.clock
-        self._read_at_s = clock.boottime_s()
-        return Received(int(self._read_at_s * 1_000), clock.wall_us(), clock.quality() is not ClockQuality.UNTRUSTED)
+        now_s = self._read_at_s = clock.boottime_s()
+        if not self._judged_s <= now_s < self._judged_s + QUALITY_S:
+            self._judged_s, self._trusted = now_s, clock.quality() is not ClockQuality.UNTRUSTED
+        return Received(int(now_s * 1_000), clock.wall_us(), self._trusted)
 
     def _put(self, samples: Sequence[Sample], trip: TripRecord | None) -> None:
         """Hands events over; their futures tell later what became of them."""

@@ -23,6 +23,7 @@ _OTHER_TYPES: Final = {
     v2.DATA_TYPE_DOUBLE: ValueType.DOUBLE,
     v2.DATA_TYPE_STRING: ValueType.STRING,
 }
+_PLAIN: Final = frozenset({"string", "bool", "int32", "int64", "uint32", "uint64", "float", "double"})
 
 
 def info_of(entry: v2.Metadata) -> SignalInfo | Missing:
@@ -41,11 +42,10 @@ def info_of(entry: v2.Metadata) -> SignalInfo | Missing:
 
 
 def reading_of(signal: int, point: v2.Datapoint) -> Reading:
-    """A datapoint; its value is None where it has none or an array."""
-    which = point.value.WhichOneof("typed_value")
-    value = getattr(point.value, which) if which is not None else None
-    if not isinstance(value, bool | int | float | str):
-        value = None
+    """A datapoint; its value is None where it has none or an array. Called for every reading: microseconds count."""
+    typed = point.value
+    which = typed.WhichOneof("typed_value")
+    value = getattr(typed, which) if which in _PLAIN else None
     if not point.HasField("timestamp"):
         return Reading(signal, None, value)
     stamp = point.timestamp

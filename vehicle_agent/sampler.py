@@ -87,9 +87,7 @@ class _Event:
             self.get = cast("_Get", itemgetter(*here)) if here else _nothing
 
     def news(self, index: int, value: Value | None, latest: Latest) -> bool:
-        """Whether a reading is worth looking at; of an event on change, whether its values are others than shown."""
-        if not self.changing:
-            return True
+        """Of an event on change: whether a reading makes its values others than shown."""
         if index in self.own:
             return self._differs(index, value)
         return any(self._differs(own, latest[own]) for own in self.own)
@@ -132,18 +130,29 @@ class Sampler:
     def feed(self, readings: Sequence[Reading], now: Received) -> list[Sample]:
         """Takes the readings of one message; returns the samples they make, in order of their time."""
         samples: list[Sample] = []
-        stamps = {reading[1] for reading in readings}
-        if None in stamps:
-            self.counters["undated"] += sum(reading[1] is None for reading in readings)
-        if len(stamps) == 1:
-            (stamp,) = stamps
-            self._rounds(readings, now.wall_us if stamp is None else stamp, now, samples)
-            return samples
+        counters = self.counters
+        counters["readings"] += len(readings)
         groups: dict[int, list[Reading]] = {}
         for reading in readings:
-            groups.setdefault(now.wall_us if reading[1] is None else reading[1], []).append(reading)
-        for ts_us in sorted(groups):
-            self._rounds(groups[ts_us], ts_us, now, samples)
+            ts_us = reading[1]
+            if ts_us is None:
+                counters["undated"] += 1
+                ts_us = now.wall_us
+            group = groups.get(ts_us)
+            if group is None:
+                groups[ts_us] = [reading]
+            else:
+                group.append(reading)
+        newest_us = now.wall_us + AHEAD_US if now.trusted else TRUST_UNTIL_US
+        for ts_us in sorted(groups) if len(groups) > 1 else groups:
+            group = groups[ts_us]
+            if not OLDEST_US <= ts_us <= newest_us:
+                counters["implausible_time"] += len(group)
+            if len(group) == 1 or len({reading[0] for reading in group}) == len(group):
+                self._group(group, ts_us, now.boottime_ms, samples)
+            else:
+                for part in _rounds(group):
+                    self._group(part, ts_us, now.boottime_ms, samples)
         return samples
 
     def tick(self, boottime_ms: int) -> list[Sample]:
@@ -159,26 +168,9 @@ class Sampler:
                 self._take(event, boottime_ms, samples)
         return samples
 
-    def _rounds(self, readings: Sequence[Reading], ts_us: int, now: Received, samples: list[Sample]) -> None:
-        """Readings of one time; a signal that was read twice in it makes two snapshots."""
-        if len({reading[0] for reading in readings}) == len(readings):
-            self._group(readings, ts_us, now, samples)
-            return
-        rounds: list[dict[int, Reading]] = []
-        for reading in readings:
-            place = next((one for one in rounds if reading[0] not in one), None)
-            if place is None:
-                rounds.append(place := {})
-            place[reading[0]] = reading
-        for one in rounds:
-            self._group(list(one.values()), ts_us, now, samples)
-
-    def _group(self, readings: Sequence[Reading], ts_us: int, now: Received, samples: list[Sample]) -> None:
-        """Readings of one time."""
+    def _group(self, readings: Sequence[Reading], ts_us: int, boottime_ms: int, samples: list[Sample]) -> None:
+        """Readings of one time, each of another signal."""
         latest, touched = self.latest, list[_Event]()
-        self.counters["readings"] += len(readings)
-        if implausible(ts_us, now):
-            self.counters["implausible_time"] += len(readings)
         for index, _, value in readings:
             kept = None if value is None else self._judges[index](value)
             if kept is None:
@@ -189,13 +181,14 @@ class Sampler:
                 self._known += 1
             latest[index] = kept
             for event in self._events[index]:
-                if not event.touched and event.news(index, kept, latest):
+                if not event.touched and (not event.changing or event.news(index, kept, latest)):
                     event.touched = True
                     touched.append(event)
         for event in touched:
             event.touched = False
-            event.ts_us, event.received_ms = ts_us, now.boottime_ms
-            self._consider(event, now.boottime_ms, samples)
+            event.ts_us, event.received_ms = ts_us, boottime_ms
+            if not event.waiting:
+                self._consider(event, boottime_ms, samples)
 
     def _consider(self, event: _Event, boottime_ms: int, samples: list[Sample]) -> None:
         """Something that the event looks at is new."""
@@ -228,10 +221,15 @@ class Sampler:
             event.due_ms += event.every_ms if late_ms < event.every_ms else late_ms + event.every_ms
 
 
-def implausible(ts_us: int, now: Received) -> bool:
-    """Whether a datapoint's time cannot be right: before 2000, or ahead of a clock that is to be trusted."""
-    latest_us = now.wall_us + AHEAD_US if now.trusted else TRUST_UNTIL_US
-    return not OLDEST_US <= ts_us <= latest_us
+def _rounds(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Readings of one time in which a signal was read twice: as many snapshots, in order."""
+    rounds: list[dict[int, Reading]] = []
+    for reading in readings:
+        place = next((one for one in rounds if reading[0] not in one), None)
+        if place is None:
+            rounds.append(place := {})
+        place[reading[0]] = reading
+    return [list(one.values()) for one in rounds]
 
 
 def _never(_: Latest) -> bool | None:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.model import Purpose, Value, ValueType
 from vehicle_agent.plan import EventPlan, Plan
-from vehicle_agent.sampler import Received, Sample, Sampler, implausible
+from vehicle_agent.sampler import Received, Sample, Sampler
 from vehicle_agent.source import Missing, Reading, SignalInfo
 
 NOW_US = 1_800_000_000_000_000
@@ -195,10 +195,13 @@ def test_impossible_dates_are_counted_and_kept() -> None:
 
 def test_a_clock_that_is_not_trusted_judges_little() -> None:
     """With our own clock at 1970, a datapoint of today is plausible and one of 2060 is not."""
-    lost = Received(1, 5_000_000, False)
-    assert not implausible(NOW_US, lost)
-    assert implausible(2_840_000_000_000_000, lost)
-    assert implausible(NOW_US, Received(1, 5_000_000, True))
+    sampler = sampler_of(event(on_change=True))
+    lost, in_2060 = Received(1, 5_000_000, False), 2_840_000_000_000_000
+    for ts_us, count in ((NOW_US, 0), (in_2060, 1), (1_000, 2)):
+        sampler.feed([Reading(0, ts_us, 1.0)], lost)
+        assert sampler.counters["implausible_time"] == count
+    sampler.feed([Reading(0, NOW_US, 1.0)], Received(1, 5_000_000, True))
+    assert sampler.counters["implausible_time"] == 3
 
 
 def test_what_is_undated_has_the_time_of_its_receipt() -> None:
