@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from zlib import crc32
 
-from sqlite_utils import Database
-
 from gateway.consent.grants import Grant, Moment
 from gateway.errors import InputError, TooLarge
 from gateway.limits import CONSENT_RECORD_ID_BYTES_MAX, GRANTS_MAX
 from gateway.model import WITHOUT_CONSENT, Purpose, PurposeSet, purposes_of
-from gateway.store import DamagedStore, MigrationSet
+from gateway.store import DamagedStore, Database, MigrationSet
 
 MIGRATIONS = MigrationSet("consent")
 NUMBER_MAX = (1 << 63) - 1

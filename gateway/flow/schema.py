@@ -1,8 +1,6 @@
 """Tables of flow in the store: counters, what was spent, the journal of commands; must never hold a guest's data."""
 
-from sqlite_utils import Database
-
-from gateway.store import MigrationSet
+from gateway.store import Database, MigrationSet
 
 schema = MigrationSet("flow")
 """The steps of this room, for Store.open."""

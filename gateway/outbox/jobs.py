@@ -20,31 +20,28 @@ class Collecting(Generic[T]):
         self, store: Store, write: Callable[[sqlite3.Connection, list[T]], None], delay_s: float, *, rides: bool
     ) -> None:
         self._store, self._write, self._delay_s, self._rides = store, write, delay_s, rides
-        self._lock, self._loop = threading.Lock(), asyncio.get_running_loop()
+        self._lock = threading.Lock()
         self._open: _Round[T] | None = None
 
-    def add(self, item: T) -> "asyncio.Future[None]":
-        """The item joins the next round; resolves once that is durable. On the loop."""
+    def add(self, item: T, future: "asyncio.Future[None] | None" = None) -> None:
+        """The item joins the next round; `future` is resolved once that is durable. On the loop."""
         with self._lock:
             if self._open is None or self._open.closed:
-                self._open = _Round(self._store, self._lock, self._write, self._loop.create_future())
+                self._open = _Round(self._store, self._lock, self._write)
                 self._store.schedule(self._open, self._delay_s, rides=self._rides)
             self._open.items.append(item)
-            return self._open.future
+            if future is not None:
+                self._open.waiting.append(future)
 
 
 class _Round(Generic[T]):
     def __init__(
-        self,
-        store: Store,
-        lock: threading.Lock,
-        write: Callable[[sqlite3.Connection, list[T]], None],
-        future: "asyncio.Future[None]",
+        self, store: Store, lock: threading.Lock, write: Callable[[sqlite3.Connection, list[T]], None]
     ) -> None:
         self._store, self._lock, self._write = store, lock, write
         self.items: list[T] = []
+        self.waiting: list[asyncio.Future[None]] = []
         self.closed = False
-        self.future = future
 
     def run(self, db: sqlite3.Connection) -> None:
         """Writes what was collected."""
@@ -54,14 +51,14 @@ class _Round(Generic[T]):
         self._write(db, self.items)
 
     def done(self, error: Exception | None) -> None:
-        """Answers all."""
-        if self.future.done():
-            return
-        if error is None:
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(error)
-            self.future.exception()  # who only settles does not wait
+        """Answers all who still wait."""
+        for future in self.waiting:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
 
 
 class Removing:

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from forecourt.v1 import control_pb2
 
 from gateway.clock import Clock
-from gateway.errors import StoreError, TooLarge
+from gateway.errors import TooLarge
 from gateway.limits import DAMAGE_CHECK_BAGS, RECORD_BYTES_MAX, SETTLE_LINGER_S
-from gateway.log import Log
 from gateway.model import Appended, Books, Boot, Event, GapReason, PurposeSet, SeqRange, Stream
 from gateway.outbox import books as law
 from gateway.outbox import expire, handout, heads, quarantine, salvage, withdraw
@@ -25,11 +24,9 @@ from gateway.outbox.schema import schema
 from gateway.outbox.ttl import TtlClock
 from gateway.outbox.withdraw import Narrowing, Withdrawn
 from gateway.store import Store
-from gateway.store.damage import is_damage
 from gateway.wire.codec import Encoder
 from gateway.wire.dictionary import Dictionary
 
-_log = Log("outbox")
 QUOTAS = Quotas()
 
 
@@ -122,7 +119,9 @@ class Outbox:
         """Resolves once the record is durable; raises TooLarge."""
         if record.ByteSize() > RECORD_BYTES_MAX:
             raise TooLarge(f"a control record of {record.ByteSize()} bytes")
-        return self._controls.add(record)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._controls.add(record, future)
+        return future
 
     def control_now(self, db: sqlite3.Connection, record: control_pb2.ControlRecord) -> int:
         """Appends a control record in the transaction of a job; returns its number."""
@@ -268,10 +267,7 @@ class Outbox:
     def _durable(self, db: sqlite3.Connection) -> None:
         """After each commit, on the writer thread: what `last` and `floor` tell."""
         self._core.references.durable(db)
-        try:
-            self._heads = heads.load(db, self._core.epoch)
-        except (sqlite3.Error, StoreError) as error:
-            _log.error("heads_not_read", error=str(error), damaged=is_damage(error))
+        self._heads = heads.load(db, self._core.epoch)
 
     def _settle(self, db: sqlite3.Connection, found: list[receipts.Settle]) -> None:
         receipts.settle(self._core, db, found)

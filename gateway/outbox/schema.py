@@ -8,10 +8,8 @@ from binascii import crc32
 from struct import Struct, pack
 from typing import NamedTuple
 
-from sqlite_utils import Database
-
 from gateway.model import Stream
-from gateway.store import MigrationSet
+from gateway.store import Database, MigrationSet
 from gateway.store.damage import Damaged
 
 schema = MigrationSet("outbox")

@@ -4,11 +4,9 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable
 
-from sqlite_utils import Database
-
 from gateway.consent import Consent, Grant
 from gateway.log import Log
-from gateway.store import MigrationSet, Store
+from gateway.store import Database, MigrationSet, Store
 
 log = Log("runtime")
 schema = MigrationSet("runtime")

@@ -3,6 +3,7 @@
 from gateway.store.migrate import MigrationSet
 from gateway.store.rescue import DamagedStore
 from gateway.store.store import Store
+from gateway.store.toolkit import Database
 from gateway.store.writer import Job, savepoint
 
-__all__ = ["DamagedStore", "Job", "MigrationSet", "Store", "savepoint"]
+__all__ = ["DamagedStore", "Database", "Job", "MigrationSet", "Store", "savepoint"]

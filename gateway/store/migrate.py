@@ -4,11 +4,9 @@ import sqlite3
 from binascii import crc32
 from collections.abc import Callable, Sequence
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
 from gateway.errors import StoreTooNew
 from gateway.store.damage import Damaged
+from gateway.store.toolkit import Database, Migrations
 
 MigrationSet = Migrations
 """The steps of one room. Steps are only ever added at the end, and never renamed."""

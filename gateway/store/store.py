@@ -143,13 +143,7 @@ class Store:
 
     async def condemn(self, why: str) -> None:
         """The file contradicts itself: the next open rescues it; this store takes nothing more."""
-
-        def note() -> None:
-            with suppress(OSError):
-                self._opened.files.condemned.write_text(why, "utf-8")
-
-        await self._loop.run_in_executor(self._thread, note)
-        self._writer.die(Damaged(why))
+        await self._loop.run_in_executor(self._thread, self._writer.die, Damaged(why))
 
     async def aclose(self) -> None:
         """Writes what is scheduled, then closes; may be called twice."""
@@ -159,8 +153,11 @@ class Store:
         self._thread.shutdown(wait=False)
 
     def _durable(self, db: sqlite3.Connection) -> None:
-        for hook in self.on_durable:
-            hook(db)
+        try:
+            for hook in self.on_durable:
+                hook(db)
+        except (sqlite3.Error, StoreError) as error:  # what is durable cannot be told any more
+            self._writer.die(error)
 
     def _finish(self, outcomes: list[tuple[Job, Exception | None]], committed: bool) -> None:
         for job, error in outcomes:
