@@ -146,10 +146,14 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Cell, int]:
             raise ValueError("value")
         return (raw if kind % 2 == 0 else raw.decode()), end
     if kind == 7:
+        if at + 8 > len(payload):
+            raise ValueError("value")
         return float(unpack(">d", payload[at : at + 8])[0]), at + 8
     if kind in {8, 9}:
         return kind - 8, at
     if kind > 9:
         raise ValueError("type")
     end = at + _INTEGER_BYTES[kind]
+    if end > len(payload):
+        raise ValueError("value")
     return (int.from_bytes(payload[at:end], "big", signed=True) if kind else None), end

@@ -57,6 +57,7 @@ class Store:
         self.on_commit: list[Callable[[], None]] = []
         self.on_durable: list[Callable[[sqlite3.Connection], None]] = []
         self.on_fatal: list[Callable[[Exception], None]] = []
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._reader = Reader(opened.files.db, thread)
         self._writer = Writer(
@@ -148,6 +149,9 @@ class Store:
     async def aclose(self) -> None:
         """Writes what is scheduled, then closes; may be called twice."""
         await self._writer.aclose()
+        if self._closed:
+            return
+        self._closed = True
         await self._reader.aclose()
         await self._loop.run_in_executor(self._thread, self._opened.close)
         self._thread.shutdown(wait=False)

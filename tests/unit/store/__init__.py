@@ -1,0 +1,1 @@
+"""Tests of the store; must never need more than a folder."""
