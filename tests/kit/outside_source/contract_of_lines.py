@@ -18,13 +18,12 @@ class Lines:
 
     def __init__(self) -> None:
         self.port, self.present, self.writers = 0, "", list[asyncio.StreamWriter]()
-        self.source: LineSource | None = None
 
     async def mend(self) -> None:
         """Listens."""
         self.server = await asyncio.start_server(self.greet, "127.0.0.1", self.port)
-        self.port = self.server.sockets[0].getsockname()[1]
-        if self.source is None:
+        if self.port == 0:
+            self.port = self.server.sockets[0].getsockname()[1]
             self.source = LineSource(SimpleNamespace(source={"host": "127.0.0.1", "port": self.port}))
 
     def greet(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
