@@ -125,7 +125,7 @@ class VehicleAgent:
             in_flight=self._in_flight,
             last_reading_age_s=age_s,
             trip=self._trip is not None and self._trip.under_way,
-            counters=Counter(self.counters),
+            counters=self.counters + Counter(getattr(self._source, "counters", {})),
             trouble=self._trouble,
         )
 

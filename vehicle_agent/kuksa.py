@@ -1,6 +1,7 @@
 """The KUKSA databroker as a source: kuksa.val.v2 over gRPC; must never let one signal's refusal stop the others."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -8,7 +9,7 @@ from typing import Final, NoReturn, TypeVar
 import grpc
 import grpc.aio
 from forecourt.kuksa.v2 import val_pb2 as v2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from gateway.errors import LinkError, LinkRefused
 from vehicle_agent.kuksa_values import info_of, reading_of
@@ -50,6 +51,7 @@ class KuksaSource:
         self._settings = settings
         self._channel: grpc.aio.Channel | None = None
         self._metadata: tuple[tuple[str, str], ...] = ()
+        self.counters: Counter[str] = Counter()
 
     @classmethod
     def of(cls, settings: VehicleAgentSettings) -> "KuksaSource":
@@ -77,15 +79,20 @@ class KuksaSource:
         if self._channel is None:
             raise LinkError(f"{self._name}: not connected")
         index_of = {path: index for index, path in enumerate(paths)}
-        subscribe = self._channel.unary_stream(
+        subscribe: grpc.aio.UnaryStreamMultiCallable[v2.SubscribeRequest, bytes] = self._channel.unary_stream(
             SERVICE + "Subscribe",
             request_serializer=v2.SubscribeRequest.SerializeToString,
-            response_deserializer=v2.SubscribeResponse.FromString,
+            response_deserializer=None,  # bytes: gRPC would log what cannot be read, and hand out None
         )
         request = v2.SubscribeRequest(signal_paths=paths, buffer_size=self._settings.buffer_messages)
         call = subscribe(request, metadata=self._metadata)
         try:
-            async for response in call:
+            async for raw in call:
+                try:
+                    response = v2.SubscribeResponse.FromString(raw)
+                except DecodeError:
+                    self.counters["unreadable"] += 1
+                    continue
                 found = []
                 for path, point in response.entries.items():
                     index = index_of.get(path)
@@ -167,13 +174,17 @@ class KuksaSource:
     async def _call(self, method: str, request: Message, response: type[R]) -> R:
         if self._channel is None:
             raise LinkError(f"{self._name}: not connected")
-        call = self._channel.unary_unary(
+        call: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = self._channel.unary_unary(
             SERVICE + method,
             request_serializer=type(request).SerializeToString,
-            response_deserializer=response.FromString,
+            response_deserializer=None,
         )
-        answer: R = await call(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
-        return answer
+        raw = await call(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        try:
+            return response.FromString(raw)
+        except DecodeError as error:
+            self.counters["unreadable"] += 1
+            raise LinkRefused(f"{self._name}: its answer to {method} cannot be read") from error
 
     def _lost(self, error: grpc.aio.AioRpcError) -> NoReturn:
         """What the connection ended with, as an error that says whether somebody has to act."""

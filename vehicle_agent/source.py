@@ -49,7 +49,8 @@ class SignalSource(Protocol):
     """A source of signals, made by `factory(settings)` of an entry point in the group forecourt.sources.
 
     The agent calls `describe`, then iterates `readings` until that ends or fails, waits, and begins again: a source
-    need not connect again by itself. Tests for it: gateway.contracts.source.
+    need not connect again by itself. It may have an attribute `counters` (a Counter of words), which is shown with
+    those of the agent. Tests for it: gateway.contracts.source.
     """
 
     async def describe(self, paths: Sequence[str]) -> Mapping[str, SignalInfo | Missing]:

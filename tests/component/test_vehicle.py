@@ -68,6 +68,7 @@ async def test_bad_values_stop_nobody() -> None:
             await until(lambda: server.streams == 1)
             for bad in (math.nan, math.inf, -math.inf, True, "fast", [1, 2], None):
                 await server.show(message(Speed=bad))
+            server.garble(b"\xff\xff\xff")
             await server.show(message(2_840_000_000, Speed=2.0))
             await server.show(message(5, Speed=3.0))
             await server.show(message(None, Speed=4.0))
@@ -81,7 +82,7 @@ async def test_bad_values_stop_nobody() -> None:
                 "wrong_type": 2,
                 "no_value": 2,
             }
-            assert (counters["implausible_time"], counters["undated"]) == (2, 1)
+            assert (counters["implausible_time"], counters["undated"], counters["unreadable"]) == (2, 1, 1)
 
 
 async def test_a_token_that_comes_late(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -26,7 +26,7 @@ class ScriptedKuksa:
         self.asked: list[str] = []
         self.buffer_size = 0
         self.port = 0
-        self._streams: list[asyncio.Queue[v2.SubscribeResponse | grpc.StatusCode]] = []
+        self._streams: list[asyncio.Queue[v2.SubscribeResponse | bytes | grpc.StatusCode]] = []
         self._present = v2.SubscribeResponse()
         self._server: grpc.aio.Server | None = None
         self._next_id = 1
@@ -52,6 +52,11 @@ class ScriptedKuksa:
         for stream in self._streams:
             stream.put_nowait(message)
 
+    def garble(self, raw: bytes) -> None:
+        """Sends bytes that are no message."""
+        for stream in self._streams:
+            stream.put_nowait(raw)
+
     def end(self, code: grpc.StatusCode) -> None:
         """Ends the subscriptions with that code."""
         for stream in self._streams:
@@ -71,7 +76,7 @@ class ScriptedKuksa:
             "Subscribe": grpc.unary_stream_rpc_method_handler(
                 self._subscribe,
                 request_deserializer=v2.SubscribeRequest.FromString,
-                response_serializer=v2.SubscribeResponse.SerializeToString,
+                response_serializer=_bytes_of,
             ),
         }
         handlers = {name: handler for name, handler in handlers.items() if name not in self.lacks}
@@ -125,11 +130,13 @@ class ScriptedKuksa:
             if path not in self.entries:
                 await context.abort(grpc.StatusCode.NOT_FOUND, f"Path not found: {path}")
 
-    async def _subscribe(self, request: v2.SubscribeRequest, context: Context) -> AsyncIterator[v2.SubscribeResponse]:
+    async def _subscribe(
+        self, request: v2.SubscribeRequest, context: Context
+    ) -> AsyncIterator[v2.SubscribeResponse | bytes]:
         await self._admit("Subscribe", context)
         await self._check(list(request.signal_paths), context)
         self.buffer_size = request.buffer_size
-        stream: asyncio.Queue[v2.SubscribeResponse | grpc.StatusCode] = asyncio.Queue()
+        stream: asyncio.Queue[v2.SubscribeResponse | bytes | grpc.StatusCode] = asyncio.Queue()
         self._streams.append(stream)
         try:
             if self._present.entries:
@@ -138,10 +145,14 @@ class ScriptedKuksa:
                 message = await stream.get()
                 if isinstance(message, grpc.StatusCode):
                     await context.abort(message, "as the test says")
-                assert isinstance(message, v2.SubscribeResponse)
+                assert not isinstance(message, grpc.StatusCode)
                 yield message
         finally:
             self._streams.remove(stream)
+
+
+def _bytes_of(sent: Any) -> bytes:
+    return sent if isinstance(sent, bytes) else bytes(sent.SerializeToString())
 
 
 def message(seconds: int | None = 1_800_000_000, **values: object) -> v2.SubscribeResponse:
