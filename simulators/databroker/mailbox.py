@@ -1,0 +1,54 @@
+"""What waits for one subscriber; must never grow beyond what the subscriber asked for.
+
+As in the databroker: `buffer_size` + 1 messages; when they are not fetched in time, the oldest is dropped. Each message
+holds only what changed, so a dropped message is a lost change, and it is counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from forecourt.kuksa.v2 import val_pb2 as v2
+
+if TYPE_CHECKING:
+    from simulators.databroker.tree import Entry
+
+BUFFER_SIZE_MAX: Final = 1_000
+
+
+class Batch(NamedTuple):
+    """Datapoints that were published together: current values, or (v1 only) target values."""
+
+    points: "Mapping[Entry, v2.Datapoint]"
+    target: bool = False
+
+
+class Mailbox:
+    """One subscriber's batches, oldest first."""
+
+    __slots__ = ("_arrived", "_batches", "_room", "dropped")
+
+    def __init__(self, buffer_size: int = 0) -> None:
+        self._batches: deque[Batch] = deque()
+        self._room = buffer_size + 1
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, batch: Batch) -> None:
+        """Adds a batch, if need be at the cost of the oldest."""
+        if len(self._batches) >= self._room:
+            self._batches.popleft()
+            self.dropped += 1
+        self._batches.append(batch)
+        self._arrived.set()
+
+    async def take(self) -> Batch:
+        """The oldest batch, once there is one."""
+        while not self._batches:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._batches.popleft()
+
+    def __len__(self) -> int:
+        return len(self._batches)
