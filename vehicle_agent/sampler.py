@@ -21,6 +21,7 @@ OLDEST_US: Final = 946_684_800_000_000
 AHEAD_US: Final = 3_600 * 1_000_000
 """So far ahead of a clock that is to be trusted, a datapoint's time is no matter of drift."""
 
+_time_of = itemgetter(1)
 _Get: TypeAlias = Callable[[Latest], tuple[Value, ...]]
 
 
@@ -115,6 +116,8 @@ class Sampler:
         self.latest: list[Value | None] = [None] * len(self.paths)
         self._judges = [judge_of(info, self.counters) for info in self.infos.values()]
         self._known = 0
+        self._round = 0
+        self._seen = [0] * len(self.paths)
         self._events: list[list[_Event]] = [[] for _ in self.paths]
         self._waiting: list[_Event] = []
         for number, event in enumerate(plan.event):
@@ -129,31 +132,15 @@ class Sampler:
 
     def feed(self, readings: Sequence[Reading], now: Received) -> list[Sample]:
         """Takes the readings of one message; returns the samples they make, in order of their time."""
-        samples: list[Sample] = []
-        counters = self.counters
-        counters["readings"] += len(readings)
-        groups: dict[int, list[Reading]] = {}
-        for reading in readings:
-            ts_us = reading[1]
-            if ts_us is None:
-                counters["undated"] += 1
-                ts_us = now.wall_us
-            group = groups.get(ts_us)
-            if group is None:
-                groups[ts_us] = [reading]
-            else:
-                group.append(reading)
-        newest_us = now.wall_us + AHEAD_US if now.trusted else TRUST_UNTIL_US
-        for ts_us in sorted(groups) if len(groups) > 1 else groups:
-            group = groups[ts_us]
-            if not OLDEST_US <= ts_us <= newest_us:
-                counters["implausible_time"] += len(group)
-            if len(group) == 1 or len({reading[0] for reading in group}) == len(group):
-                self._group(group, ts_us, now.boottime_ms, samples)
-            else:
-                for part in _rounds(group):
-                    self._group(part, ts_us, now.boottime_ms, samples)
-        return samples
+        self.counters["readings"] += len(readings)
+        stamps: set[int | None] = {reading[1] for reading in readings}
+        if None in stamps:
+            self.counters["undated"] += sum(reading[1] is None for reading in readings)
+            stamps.add(now.wall_us)
+            readings = [Reading(r[0], now.wall_us if r[1] is None else r[1], r[2]) for r in readings]
+        if len(stamps) > 1:
+            readings = sorted(readings, key=_time_of)
+        return self._apply(readings, now)
 
     def tick(self, boottime_ms: int) -> list[Sample]:
         """Samples whose time has come; they are dated by the last reading that they hold."""
@@ -168,15 +155,25 @@ class Sampler:
                 self._take(event, boottime_ms, samples)
         return samples
 
-    def _group(self, readings: Sequence[Reading], ts_us: int, boottime_ms: int, samples: list[Sample]) -> None:
-        """Readings of one time, each of another signal."""
-        latest, touched = self.latest, list[_Event]()
-        for index, _, value in readings:
+    def _apply(self, readings: Sequence[Reading], now: Received) -> list[Sample]:
+        """Readings in order of their time, each dated; those of one time make one snapshot."""
+        samples: list[Sample] = []
+        touched: list[_Event] = []
+        latest, seen = self.latest, self._seen
+        newest_us = now.wall_us + AHEAD_US if now.trusted else TRUST_UNTIL_US
+        before_us: int | None = None
+        for index, ts_us, value in readings:
+            if ts_us != before_us or seen[index] == self._round:
+                # Another time, or a signal that was read twice in one.
+                if touched:
+                    self._consider_all(touched, before_us or 0, now.boottime_ms, samples)
+                self._round, before_us = self._round + 1, ts_us
+            seen[index] = self._round
+            if not OLDEST_US <= (ts_us or 0) <= newest_us:
+                self.counters["implausible_time"] += 1
             kept = None if value is None else self._judges[index](value)
-            if kept is None:
-                if value is not None:
-                    continue  # counted; the last good value stays
-                self.counters["no_value"] += 1
+            if kept is None and not self._forgets(value):
+                continue
             if (latest[index] is None) is not (kept is None):
                 self._known += 1
             latest[index] = kept
@@ -184,11 +181,23 @@ class Sampler:
                 if not event.touched and (not event.changing or event.news(index, kept, latest)):
                     event.touched = True
                     touched.append(event)
+        if touched:
+            self._consider_all(touched, before_us or 0, now.boottime_ms, samples)
+        return samples
+
+    def _forgets(self, value: Value | None) -> bool:
+        """Whether a signal has no value any more; a value that was refused, and counted, leaves the last good one."""
+        if value is None:
+            self.counters["no_value"] += 1
+        return value is None
+
+    def _consider_all(self, touched: list[_Event], ts_us: int, boottime_ms: int, samples: list[Sample]) -> None:
         for event in touched:
             event.touched = False
             event.ts_us, event.received_ms = ts_us, boottime_ms
             if not event.waiting:
                 self._consider(event, boottime_ms, samples)
+        touched.clear()
 
     def _consider(self, event: _Event, boottime_ms: int, samples: list[Sample]) -> None:
         """Something that the event looks at is new."""
@@ -219,17 +228,6 @@ class Sampler:
             late_ms = max(0, boottime_ms - event.due_ms)
             # A steady rhythm as long as readings keep up with it, a new one after a pause.
             event.due_ms += event.every_ms if late_ms < event.every_ms else late_ms + event.every_ms
-
-
-def _rounds(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Readings of one time in which a signal was read twice: as many snapshots, in order."""
-    rounds: list[dict[int, Reading]] = []
-    for reading in readings:
-        place = next((one for one in rounds if reading[0] not in one), None)
-        if place is None:
-            rounds.append(place := {})
-        place[reading[0]] = reading
-    return [list(one.values()) for one in rounds]
 
 
 def _never(_: Latest) -> bool | None:
