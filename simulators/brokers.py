@@ -62,11 +62,12 @@ class DeskBroker:
     clean_start: bool
     pid: int
     security: str = SECURITY
+    host: str = HOST
 
     @property
     def url(self) -> str:
         """What a client is given."""
-        return f"mqtt://{HOST}:{self.port}"
+        return f"mqtt://{self.host}:{self.port}"
 
 
 @contextlib.asynccontextmanager

@@ -46,7 +46,6 @@ class DemoOptions:
     broker_port: int = 0
     broker_kind: str = "auto"
     plain: bool = False
-    tls: bool = False
     seed: int = 1
     drain_limit_s: float = 60.0
 
@@ -60,5 +59,3 @@ class DemoOptions:
                 f"--outage ends after {self.outage.end_s:g} s, but --duration is {self.duration_s:g} s: "
                 "the link has to return before the drive ends"
             )
-        if self.tls and self.broker_url is not None:
-            raise ConfigError("--tls makes its own broker with certificates; a broker of yours is named with --broker")

@@ -33,13 +33,14 @@ class OutageTally:
 
 @dataclass(frozen=True, slots=True)
 class DriveTally:
-    """What was played: its name, the signals seen, the rows played, and signals that no policy classifies."""
+    """What was played: its name, signals and rows, signals that no policy classifies, and rows that cannot be read."""
 
     file: str
     signals: int
     rows: int
     speed: float
     unclassified: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
