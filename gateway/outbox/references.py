@@ -5,6 +5,7 @@ Entries are written in the commit that first uses them, under their rank, so tha
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from struct import pack
 from typing import Any
 
 from forecourt.v1 import event_pb2
@@ -18,6 +19,8 @@ from gateway.store.damage import Damaged
 from gateway.wire.dictionary import Dictionary
 
 _SLEW_US = 1_000_000
+_SIZES = -2
+"""Rank of the entry that tells how many signals and shapes there are."""
 
 
 class References:
@@ -31,10 +34,9 @@ class References:
 
     def load(self, db: sqlite3.Connection) -> None:
         """Takes over what is stored; raises Damaged when an entry was altered or one is missing."""
-        signals, shapes = read_dictionary(
-            db.execute("select rank, shape, body, body_check from dictionary order by rank")
-        )
-        if self._count(db) != (len(signals), len(shapes)):
+        rows = db.execute("select rank, shape, body, body_check from dictionary").fetchall()
+        signals, shapes, whole = read_dictionary(rows)
+        if rows and not whole:
             raise Damaged("dictionary")
         self._dictionary.load(signals, shapes)
         self._stored = (len(signals), len(shapes))
@@ -52,8 +54,8 @@ class References:
         for shape, (stored, known) in enumerate(zip(self._stored, entries, strict=True)):
             for index in range(stored, len(known)):
                 body = known[index].SerializeToString(deterministic=True)
-                row = (2 * index + shape, shape, body, check_text(2 * index + shape, body.hex()))
-                db.execute("insert or ignore into dictionary values(?, ?, ?, ?)", row)
+                write_entry(db, 2 * index + shape, body)
+        write_sizes(db, len(entries[0]), len(entries[1]))
 
     def durable(self, db: sqlite3.Connection) -> None:
         """After a commit: remembers how far the stored dictionary goes."""
@@ -80,8 +82,8 @@ class References:
         return boot
 
     def _count(self, db: sqlite3.Connection) -> tuple[int, int]:
-        """Entries without a hole, of signals and of shapes."""
-        counts = dict(db.execute("select shape, count(*) from dictionary group by shape"))
+        """Stored entries, of signals and of shapes."""
+        counts = dict(db.execute("select shape, count(*) from dictionary where rank >= 0 group by shape"))
         return counts.get(0, 0), counts.get(1, 0)
 
 
@@ -97,16 +99,32 @@ def entry_holds(row: tuple[Any, ...]) -> bool:
     return isinstance(body, bytes) and rank % 2 == shape and check == check_text(rank, body.hex())
 
 
-def read_dictionary(rows: Iterable[tuple[Any, ...]]) -> tuple[list[event_pb2.Signal], list[event_pb2.Shape]]:
-    """Signals and shapes of rows (rank, shape, body, check), as far as they follow each other without a hole."""
+def write_entry(db: sqlite3.Connection, rank: int, body: bytes) -> None:
+    """Writes a signal (even rank) or a shape (odd rank)."""
+    row = (rank, rank % 2, body, check_text(rank, body.hex()))
+    db.execute("insert or replace into dictionary values(?, ?, ?, ?)", row)
+
+
+def write_sizes(db: sqlite3.Connection, signals: int, shapes: int) -> None:
+    """Writes how many entries there are, so that a lost one is missed."""
+    write_entry(db, _SIZES, pack(">II", signals, shapes))
+
+
+def read_dictionary(
+    rows: Iterable[tuple[Any, ...]],
+) -> tuple[list[event_pb2.Signal], list[event_pb2.Shape], bool]:
+    """Signals and shapes of rows (rank, shape, body, check) up to the first that is lost; and whether none is."""
     good = {row[0]: row[2] for row in rows if entry_holds(row)}
     signals: list[event_pb2.Signal] = []
     shapes: list[event_pb2.Shape] = []
     while (body := good.get(2 * len(signals))) is not None:
         signals.append(event_pb2.Signal.FromString(body))
     while (body := good.get(2 * len(shapes) + 1)) is not None:
-        shapes.append(event_pb2.Shape.FromString(body))
-    return signals, shapes
+        shape = event_pb2.Shape.FromString(body)
+        if any(signal > len(signals) for signal in shape.signals):
+            break
+        shapes.append(shape)
+    return signals, shapes, good.get(_SIZES) == pack(">II", len(signals), len(shapes))
 
 
 def _better(new: Boot, known: Boot) -> bool:

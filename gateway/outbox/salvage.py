@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 from gateway.errors import InputError
@@ -9,14 +10,24 @@ from gateway.limits import SWEEP_BAGS_MAX
 from gateway.log import Log
 from gateway.model import Boot, ClockQuality, Stream
 from gateway.outbox.core import Core, change
-from gateway.outbox.references import entry_holds, read_dictionary, write_boot
+from gateway.outbox.references import entry_holds, read_dictionary, write_boot, write_entry, write_sizes
 from gateway.outbox.schema import BAG_WIDTH, PENDING, Row, check_numbers, check_of, table
 from gateway.outbox.ttl import TtlClock
 from gateway.store import DamagedStore, Store
+from gateway.wire.codec import decode
+from gateway.wire.dictionary import Types, shape_types
 from gateway.wire.seal import Place, unseal
 
 _log = Log("outbox")
 _ROOM = "outbox"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What bags of the damaged store may need: its epochs, and the types of its shapes where some are lost."""
+
+    epochs: list[int]
+    types: Types | None
 
 
 async def run(core: Core, store: Store) -> None:
@@ -24,10 +35,10 @@ async def run(core: Core, store: Store) -> None:
     damaged = await store.damaged(_ROOM)
     if damaged is None:
         return
-    epochs = await store.write(lambda db: _references(core, damaged, db))
+    found = await store.write(lambda db: _references(core, damaged, db))
     saved = 0
     for stream in Stream:
-        rows = await store.read(lambda _, s=stream: _opening(core, damaged, s, epochs))  # type: ignore[misc]
+        rows = await store.read(lambda _, s=stream: _opening(core, damaged, s, found))  # type: ignore[misc]
         for start in range(0, len(rows), SWEEP_BAGS_MAX):
             part = rows[start : start + SWEEP_BAGS_MAX]
             saved += await store.write(lambda db, s=stream, p=part: _put(core, db, s, p))  # type: ignore[misc]
@@ -35,12 +46,15 @@ async def run(core: Core, store: Store) -> None:
     _log.warning("salvaged", events=saved)
 
 
-def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> list[int]:
-    """Takes over dictionary, boots and TTL clock as far as their checks hold; returns the epochs that bags may have."""
+def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _Found:
+    """Takes over dictionary, boots and TTL clock as far as their checks hold."""
     rows = [row for rowid, values in damaged.rows("dictionary", 4) if entry_holds(row := (rowid, *values[1:]))]
-    signals, shapes = read_dictionary(rows)
-    whole = {2 * n for n in range(len(signals))} | {2 * n + 1 for n in range(len(shapes))}
-    db.executemany("insert or ignore into dictionary values(?, ?, ?, ?)", [row for row in rows if row[0] in whole])
+    signals, shapes, whole = read_dictionary(rows)
+    for index, signal in enumerate(signals):
+        write_entry(db, 2 * index, signal.SerializeToString(deterministic=True))
+    for index, shape in enumerate(shapes):
+        write_entry(db, 2 * index + 1, shape.SerializeToString(deterministic=True))
+    write_sizes(db, len(signals), len(shapes))
     epochs = set(damaged.epochs())
     for rowid, (_, *numbers) in damaged.rows("boot", 5):
         if all(isinstance(number, int) for number in numbers):
@@ -54,19 +68,30 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> li
             if check == check_numbers(*clock):
                 db.execute("insert or replace into ttl_clock values(1, ?, ?, ?, ?, ?, ?)", (*clock, check))
     core.ttl = TtlClock.load(db, core.clock)
-    return sorted(epochs - {core.epoch})
+    return _Found(sorted(epochs - {core.epoch}), None if whole else shape_types(signals, shapes))
 
 
-def _opening(core: Core, damaged: DamagedStore, stream: Stream, epochs: list[int]) -> list[tuple[Row, bytes]]:
+def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -> list[tuple[Row, bytes]]:
     """The pending bags of a stream whose check and seal hold, once each, in order, with their bodies."""
-    found: dict[int, tuple[Row, bytes]] = {}
+    rows: dict[int, tuple[Row, bytes]] = {}
     for row in _rows(damaged, stream):
-        if row.state != PENDING or row.first_seq in found:
+        if row.state != PENDING or row.first_seq in rows:
             continue
-        body = _body(core, stream, row, epochs)
-        if body is not None:
-            found[row.first_seq] = row, body
-    return [found[first] for first in sorted(found)]
+        body = _body(core, stream, row, found.epochs)
+        if body is not None and _understood(stream, row, body, found.types):
+            rows[row.first_seq] = row, body
+    return [rows[first] for first in sorted(rows)]
+
+
+def _understood(stream: Stream, row: Row, body: bytes, types: Types | None) -> bool:
+    """Whether the dictionary still says what a bag holds; looked at only where some of it is lost."""
+    if types is None or stream == Stream.CONTROL:
+        return True
+    try:
+        decode(row.codec, body, row.first_seq, row.events, types)
+    except InputError:
+        return False
+    return True
 
 
 def _rows(damaged: DamagedStore, stream: Stream) -> Iterator[Row]:
