@@ -61,7 +61,9 @@ class Batch:
                     self._outcomes[index] = error
 
     def done(self, error: Exception | None) -> None:
-        """Tells each append."""
+        """Tells each append; a batch that a dead store never ran is closed here."""
+        with self._lock:
+            self.closed = True
         release_claims(self._core, self._claims)
         outcomes: Iterable[Outcome | Exception] = self._outcomes
         if error is not None:

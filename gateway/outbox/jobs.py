@@ -51,7 +51,9 @@ class _Round(Generic[T]):
         self._write(db, self.items)
 
     def done(self, error: Exception | None) -> None:
-        """Answers all who still wait."""
+        """Answers all who still wait; a round that a dead store never ran is closed here."""
+        with self._lock:
+            self.closed = True
         for future in self.waiting:
             if future.done():
                 continue
