@@ -12,6 +12,7 @@ from simulators.recording import Recording, read_recording
 
 PACKAGED = "WLTC Class 3b"
 PACKAGED_SPEED = 10.0
+SPARE_S = 0.5
 FIRST_S = 60.0
 """A packaged drive shows all its signals in its first minute."""
 
@@ -26,6 +27,7 @@ class Drive:
     problems: list[str]
     _recording: Recording | None
     _seed: int
+    _once: bool = False
 
     @property
     def paths(self) -> Sequence[str]:
@@ -33,8 +35,10 @@ class Drive:
         return list(self.samples)
 
     def readings(self) -> Iterator[Reading]:
-        """Readings without an end: a drive that is over begins again."""
+        """A recording that fills the time is played once; any other drive begins again when it is over."""
         if self._recording is not None:
+            if self._once:
+                return iter(self._recording.readings)
             return round_and_round(self._recording.readings, self._recording.length_s)
         return round_and_round(list(readings(self._seed)), float(DURATION_S))
 
@@ -50,7 +54,8 @@ def drive_of(options: DemoOptions) -> Drive:
             shown.setdefault(reading.path, []).append(reading.value)
         return Drive(PACKAGED, options.drive_speed or PACKAGED_SPEED, shown, [], None, options.seed)
     recording = read_recording(options.replay)
-    filling = max(0.1, min(1_000.0, recording.length_s / options.duration_s))
     samples = {path: recording.samples(path) for path in recording.paths}
-    speed = options.drive_speed or round(filling, 3)
-    return Drive(recording.name, speed, samples, recording.problems, recording, options.seed)
+    filling = recording.length_s / max(options.duration_s - SPARE_S, options.duration_s / 2)
+    speed = options.drive_speed or round(max(0.1, min(1_000.0, filling)), 3)
+    once = options.drive_speed is None and speed >= filling * 0.99
+    return Drive(recording.name, speed, samples, recording.problems, recording, options.seed, once)
