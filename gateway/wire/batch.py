@@ -14,6 +14,7 @@ from gateway.limits import (
     BATCH_CONSENTS_MAX,
     DICTIONARY_SHAPES_MAX,
     DICTIONARY_SIGNALS_MAX,
+    EVENT_VALUES_MAX,
     MESSAGE_BYTES_MAX,
 )
 from gateway.model import WITHOUT_CONSENT, Boot, ClockQuality, OpenBag, Purpose, PurposeSet, Stream, purposes_of
@@ -97,6 +98,17 @@ def read_batch(topic: str, payload: bytes, key: Ed25519PublicKey) -> event_pb2.E
         raise InputError("the payload is not an EventBatch") from None
     if batch.device != where.device or where.stream is None or batch.stream != int(where.stream):
         raise InputError("device or stream differ between topic and header")
+    _check_header(batch)
+    for bag in batch.bags:
+        if not 0 < bag.count <= BAG_DECODE_EVENTS_MAX or bag.first_seq == 0:
+            raise InputError("a bag without events, with too many, or numbered from 0")
+        if bag.consent >= len(batch.consents) or bag.boot >= len(batch.boots):
+            raise InputError("a bag refers to a consent or boot that the header lacks")
+    return batch
+
+
+def _check_header(batch: event_pb2.EventBatch) -> None:
+    """Raises TooLarge where a list is longer than any honest device makes it: each entry costs memory and work."""
     if (
         len(batch.bags) > BATCH_BAGS_MAX
         or len(batch.consents) > BATCH_CONSENTS_MAX
@@ -105,9 +117,5 @@ def read_batch(topic: str, payload: bytes, key: Ed25519PublicKey) -> event_pb2.E
         or len(batch.shapes) > DICTIONARY_SHAPES_MAX
     ):
         raise TooLarge("a list in the header is over its bound")
-    for bag in batch.bags:
-        if not 0 < bag.count <= BAG_DECODE_EVENTS_MAX or bag.first_seq == 0:
-            raise InputError("a bag without events, with too many, or numbered from 0")
-        if bag.consent >= len(batch.consents) or bag.boot >= len(batch.boots):
-            raise InputError("a bag refers to a consent or boot that the header lacks")
-    return batch
+    if any(len(shape.signals) > EVENT_VALUES_MAX for shape in batch.shapes):
+        raise TooLarge(f"a shape has at most {EVENT_VALUES_MAX} signals")

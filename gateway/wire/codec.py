@@ -53,32 +53,38 @@ class Encoder:
             return COLUMNS_ZSTD, self._compress(self._columns.encode(events))
         return ROWS_ZSTD, self._compress(encode_rows(events))
 
-    def check(self, kind: Kind, rows: Sequence[Any]) -> list[int]:
-        """Indices of rows (values of one event each) that cannot be encoded; costs little when there are none."""
+    def check(
+        self, kind: Kind, rows: Sequence[Any], stamps: Sequence[Any] = (), received: Sequence[Any] = ()
+    ) -> list[int]:
+        """Indices of events that cannot be encoded; costs little when there are none.
+
+        `rows`: the values of each. `stamps`, `received`: their ts_us and received_ms, or nothing to check values only.
+        """
+        bad: set[int] = set()
+        if not _good_integers(stamps, -_INT64):
+            bad |= {index for index, stamp in enumerate(stamps) if not _good_integers((stamp,), -_INT64)}
+        if not _good_integers(received, 0):
+            bad |= {index for index, stamp in enumerate(received) if not _good_integers((stamp,), 0)}
         if not kind.signals:
-            return [index for index, row in enumerate(rows) if not _good_record(row)]
-        try:
-            if all(map(_good_column, kind.signals, zip(*rows, strict=True))) and len(rows[0]) == len(kind.signals):
-                return []
-        except (ValueError, TypeError):
-            pass  # rows of different lengths, or no rows at all: looked at one by one
-        return [index for index, row in enumerate(rows) if not _good_row(kind, row)]
+            bad |= {index for index, row in enumerate(rows) if not _good_record(row)}
+        elif not _good_rows(kind, rows):
+            bad |= {index for index, row in enumerate(rows) if not _good_row(kind, row)}
+        return sorted(bad)
 
 
 def decode(codec: int, body: bytes, first_seq: int, count: int, types: Types) -> list[Decoded]:
     """The events of a bag by shape. `types`: the value types of each shape. Raises InputError on anything malformed."""
     if not 0 < count <= BAG_DECODE_EVENTS_MAX:
         raise TooLarge(f"a bag has 1 to {BAG_DECODE_EVENTS_MAX} events")
+    if codec not in (IDENTITY, ROWS_ZSTD, COLUMNS_ZSTD):
+        raise InputError("a codec that this version does not know")
+    plain = body if codec == IDENTITY else _decompress(body)
     try:
         if codec == COLUMNS_ZSTD:
-            return decode_columns(_decompress(body), first_seq, count, types)
-        if codec == ROWS_ZSTD:
-            return decode_rows(_decompress(body), first_seq, count, types)
-        if codec == IDENTITY:
-            return decode_rows(body, first_seq, count, types)
+            return decode_columns(plain, first_seq, count, types)
+        return decode_rows(plain, first_seq, count, types)
     except (DecodeError, OverflowError) as error:
         raise InputError(f"the body of a bag is malformed ({type(error).__name__})") from None
-    raise InputError("a codec that this version does not know")
 
 
 def _decompress(body: bytes) -> bytes:
@@ -96,10 +102,23 @@ def _decompress(body: bytes) -> bytes:
     return plain
 
 
+def _good_integers(values: Sequence[Any], least: int) -> bool:
+    """Whether all are integers (no truth values) from `least` to the most that 64 bits hold."""
+    return not values or (set(map(type, values)) == {int} and min(values) >= least and max(values) < _INT64)
+
+
+def _good_rows(kind: Kind, rows: Sequence[Any]) -> bool:
+    try:
+        columns = list(zip(*rows, strict=True))
+    except (ValueError, TypeError):  # rows of different lengths, or no rows at all
+        return False
+    return len(columns) == len(kind.signals) and all(map(_good_column, kind.signals, columns))
+
+
 def _good_column(signal: Signal, values: tuple[Any, ...]) -> bool:
     kinds, kind = set(map(type, values)), signal.type
     if kind is ValueType.INT:
-        return kinds == {int} and min(values) >= -_INT64 and max(values) < _INT64
+        return _good_integers(values, -_INT64)
     if kind is ValueType.BOOL:
         return kinds == {bool}
     if kind is ValueType.STRING:

@@ -134,6 +134,9 @@ def shape_types(signals: Iterable[event_pb2.Signal], shapes: Iterable[event_pb2.
     """The value types of each shape of a received dictionary; raises InputError when it does not fit together."""
     try:
         types = {signal.id: ValueType(signal.type) for signal in signals}
-        return {shape.id: tuple(types[number] for number in shape.signals) for shape in shapes}
+        found = {shape.id: tuple(types[number] for number in shape.signals) for shape in shapes}
     except (KeyError, ValueError):
         raise InputError("a shape names an unknown signal, or a signal has an unknown type") from None
+    if any(len(kinds) > EVENT_VALUES_MAX for kinds in found.values()):
+        raise TooLarge(f"a shape has at most {EVENT_VALUES_MAX} signals")
+    return found

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from forecourt.v1 import event_pb2, record_pb2
 
-from gateway.errors import InputError
+from gateway.errors import InputError, TooLarge
+from gateway.limits import STRING_VALUE_BYTES_MAX
 from gateway.model import Event, ValueType
 from gateway.wire.columns import Decoded
 from gateway.wire.dictionary import Types
@@ -67,5 +68,8 @@ def _values(row: event_pb2.Row, kinds: Sequence[ValueType]) -> list[Any]:
     for value, kind in zip(row.values, kinds, strict=True):
         if value.WhichOneof("value") != FIELDS[kind]:
             raise InputError("a value has another type than its signal")
-        out.append(getattr(value, FIELDS[kind]))
+        read = getattr(value, FIELDS[kind])
+        if kind is ValueType.STRING and len(read) > STRING_VALUE_BYTES_MAX:
+            raise TooLarge(f"a text has at most {STRING_VALUE_BYTES_MAX} bytes")
+        out.append(read)
     return out
