@@ -141,10 +141,13 @@ class Batch:
 
 
 def _fit(core: Core, lane: Lane, events: Sequence[Event]) -> Sequence[Event]:
-    """The events as the lane allows them, without those whose values have a wrong type or size."""
+    """The events as the lane allows them, without those whose values or times have a wrong type or size."""
     if not lane.kind.signals:
         events = _stripped(core, lane, events)
-    bad = core.encoder.check(lane.kind, [event.values for event in events])
+    if not events:
+        return events
+    _, _, stamps, received, values = zip(*events, strict=True)
+    bad = core.encoder.check(lane.kind, values, stamps, received)
     if not bad:
         return events
     wrong = set(bad)

@@ -85,7 +85,7 @@ class MemoryOutbox:
                 denied += 1
                 continue
             fitted = event if lane.picks is None else _narrow(event, lane.kind, lane.picks)
-            if self._encoder.check(lane.kind, [fitted.values]):
+            if self._encoder.check(lane.kind, [fitted.values], [fitted.ts_us], [fitted.received_ms]):
                 refused += 1
                 continue
             key = (lane.kind.stream, lane.key_id, self._ttl.expiry(lane.kind.ttl_s), not lane.kind.signals)

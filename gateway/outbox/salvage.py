@@ -10,6 +10,7 @@ from gateway.limits import SWEEP_BAGS_MAX
 from gateway.log import Log
 from gateway.model import Boot, ClockQuality, Stream
 from gateway.outbox.core import Core, change
+from gateway.outbox.owner import holds
 from gateway.outbox.references import entry_holds, read_dictionary, write_boot, write_entry, write_sizes
 from gateway.outbox.schema import BAG_WIDTH, PENDING, Row, check_numbers, check_of, table
 from gateway.outbox.ttl import TtlClock
@@ -24,10 +25,11 @@ _ROOM = "outbox"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What bags of the damaged store may need: its epochs, and the types of its shapes where some are lost."""
+    """What bags of the damaged store need: its epochs and device, and the types of its shapes where some are lost."""
 
     epochs: list[int]
     types: Types | None
+    device: str
 
 
 async def run(core: Core, store: Store) -> None:
@@ -68,7 +70,9 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _F
             if check == check_numbers(*clock):
                 db.execute("insert or replace into ttl_clock values(1, ?, ?, ?, ?, ?, ?)", (*clock, check))
     core.ttl = TtlClock.load(db, core.clock)
-    return _Found(sorted(epochs - {core.epoch}), None if whole else shape_types(signals, shapes))
+    owners = [str(values[1]) for _, values in damaged.rows("owner", 3) if holds(*values[1:])]
+    types = None if whole else shape_types(signals, shapes)
+    return _Found(sorted(epochs - {core.epoch}), types, owners[0] if owners else core.device)
 
 
 def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -> list[tuple[Row, bytes]]:
@@ -77,7 +81,7 @@ def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -
     for row in _rows(damaged, stream):
         if row.state != PENDING or row.first_seq in rows:
             continue
-        body = _body(core, stream, row, found.epochs)
+        body = _body(core, stream, row, found)
         if body is not None and _understood(stream, row, body, found.types):
             rows[row.first_seq] = row, body
     return [rows[first] for first in sorted(rows)]
@@ -103,13 +107,13 @@ def _rows(damaged: DamagedStore, stream: Stream) -> Iterator[Row]:
             yield row
 
 
-def _body(core: Core, stream: Stream, row: Row, epochs: list[int]) -> bytes | None:
+def _body(core: Core, stream: Stream, row: Row, found: _Found) -> bytes | None:
     key = core.gate.key(row.key_id)
     if key is None:
         return None
-    for epoch in epochs:
+    for epoch in found.epochs:
         try:
-            return unseal(key, Place(core.device, epoch, stream, row.first_seq, row.events, row.key_id), row.sealed)
+            return unseal(key, Place(found.device, epoch, stream, row.first_seq, row.events, row.key_id), row.sealed)
         except InputError:
             continue
     return None

@@ -132,3 +132,11 @@ def losses(db: Database) -> None:
         " purposes integer not null, key_id integer not null, codec integer not null, sealed blob not null)"
     )
     db.execute("create table salvage(stream integer primary key, first_seq integer not null)")
+
+
+@schema()
+def ownership(db: Database) -> None:
+    """The name that bags are sealed with."""
+    db.execute(
+        "create table owner(id integer primary key check (id = 1), device text not null, device_check integer not null)"
+    )
