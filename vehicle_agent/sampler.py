@@ -172,10 +172,11 @@ class Sampler:
             if not OLDEST_US <= (ts_us or 0) <= newest_us:
                 self.counters["implausible_time"] += 1
             kept = None if value is None else self._judges[index](value)
-            if kept is None and not self._forgets(value):
-                continue
+            if kept is None and value is not None:
+                continue  # counted; the last good value stays
             if (latest[index] is None) is not (kept is None):
                 self._known += 1
+                self.counters["value_gone"] += kept is None
             latest[index] = kept
             for event in self._events[index]:
                 if not event.touched and (not event.changing or event.news(index, kept, latest)):
@@ -184,12 +185,6 @@ class Sampler:
         if touched:
             self._consider_all(touched, before_us or 0, now.boottime_ms, samples)
         return samples
-
-    def _forgets(self, value: Value | None) -> bool:
-        """Whether a signal has no value any more; a value that was refused, and counted, leaves the last good one."""
-        if value is None:
-            self.counters["no_value"] += 1
-        return value is None
 
     def _consider_all(self, touched: list[_Event], ts_us: int, boottime_ms: int, samples: list[Sample]) -> None:
         for event in touched:

@@ -76,11 +76,11 @@ async def test_bad_values_stop_nobody() -> None:
             assert speeds(shelf) == [1.0, 2.0, 3.0, 4.0]
             assert [event.ts_us for event in shelf.events[1:3]] == [2_840_000_000_000_000, 5_000_000]
             counters = agent.status().counters
-            assert {name: counters[name] for name in ("nan", "out_of_range", "wrong_type", "no_value")} == {
+            assert {name: counters[name] for name in ("nan", "out_of_range", "wrong_type", "value_gone")} == {
                 "nan": 1,
                 "out_of_range": 2,
                 "wrong_type": 2,
-                "no_value": 2,
+                "value_gone": 1,
             }
             assert (counters["implausible_time"], counters["undated"], counters["unreadable"]) == (2, 1, 1)
 

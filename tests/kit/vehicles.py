@@ -66,10 +66,10 @@ class Shelf:
 
 @asynccontextmanager
 async def running(
-    source: SignalSource, shelf: Shelf, plan: str, in_flight_events: int = 20_000
+    source: SignalSource, shelf: Shelf, plan: str | PlanFile, in_flight_events: int = 20_000
 ) -> AsyncIterator[VehicleAgent]:
     """An agent, running; retries come at once."""
-    plan_file = PlanFile(Document(plan, "plan.toml", Path()), POLICY)
+    plan_file = PlanFile(Document(plan, "plan.toml", Path()), POLICY) if isinstance(plan, str) else plan
     backoff = Backoff(first_s=0.001, soon_max_s=0.001, later_first_s=0.001, later_max_s=0.001)
     agent = VehicleAgent(shelf, source, plan_file, in_flight_events=in_flight_events, backoff=backoff)
     async with asyncio.TaskGroup() as group:
@@ -82,4 +82,4 @@ async def until(holds: Callable[[], bool]) -> None:
     """Gives the loop to others until something holds."""
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110 - the state of a running part, which sets no event
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)

@@ -75,7 +75,7 @@ def test_real_drives_are_told_whole(shared_data: Path, name: str) -> None:
     sent, told, sampler = sampled(PlanFile.read(None).plan, recording.readings)
     assert len(sent) >= 8
     assert told == sent
-    assert set(sampler.counters) <= {"readings", "held_off"}
+    assert set(+sampler.counters) <= {"readings", "held_off"}
     assert sampler.counters["readings"] == len(recording.readings)
 
 
@@ -84,4 +84,4 @@ def test_the_packaged_drive_is_told_whole() -> None:
     sent, told, sampler = sampled(PlanFile.read(None).plan, list(packaged_drive(length_s=120)))
     assert len(sent) >= 30
     assert told == sent
-    assert set(sampler.counters) <= {"readings", "held_off"}
+    assert set(+sampler.counters) <= {"readings", "held_off"}
