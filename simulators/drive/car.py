@@ -1,7 +1,11 @@
-"""What the signals of an electric car show while it follows the trace; must never leave the ranges of VSS 6.0."""
+"""What the signals of an electric car show while it follows the trace; must never leave the ranges of VSS 6.0.
+
+Signs are those of VSS: turns, lateral acceleration and steering are positive to the left, power into the battery is.
+"""
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -17,6 +21,8 @@ TRACK_M = 1.58
 WHEELBASE_M = 2.77
 GEAR_RATIO = 9.3
 GRAVITY = 9.81
+INDICATE_CURVATURE = 0.004
+INDICATE_BELOW_MS = 14.0
 
 
 class Reading(NamedTuple):
@@ -31,7 +37,7 @@ class Car:
     """State of the car; `step` moves it by a tenth of a second and returns what all signals show."""
 
     def __init__(self, seed: int) -> None:
-        self._rng, self._route = Random(seed), Route(seed)
+        self._rng, self._route, self._steps = Random(seed), _route(seed), 0
         self._charge_j = 0.8 * BATTERY_J
         self._distance_m = 0.0
         self._cabin_c = 14.0
@@ -41,7 +47,8 @@ class Car:
         speed = speed_ms(at_s)
         along = (speed_ms(at_s + STEP_S) - speed) / STEP_S
         self._distance_m += speed * STEP_S
-        pose = self._route.advance(speed * STEP_S, speed)
+        pose = self._route.pose(self._steps)
+        self._steps += 1
         yaw = speed * pose.curvature
         drag = 0.5 * 1.2 * 0.62 * speed**2 + 0.008 * MASS_KG * GRAVITY * (speed > 0)
         force = MASS_KG * along + drag
@@ -49,7 +56,7 @@ class Car:
         self._charge_j -= power * STEP_S
         self._cabin_c += (21.5 - self._cabin_c) * STEP_S / 240
         motion = self._motion(speed, along, yaw, pose.curvature)
-        comfort = self._body(at_s, speed, along)
+        comfort = self._body(at_s, speed, along) | _indicators(speed, pose.curvature)
         return motion | comfort | {
             "Vehicle.CurrentLocation.Latitude": round(pose.latitude, 7),
             "Vehicle.CurrentLocation.Longitude": round(pose.longitude, 7),
@@ -57,7 +64,7 @@ class Car:
             "Vehicle.CurrentLocation.Heading": round(pose.heading_deg, 1) % 360,
             "Vehicle.TraveledDistance": 12_345_000 + int(self._distance_m),
             "Vehicle.Powertrain.TractionBattery.StateOfCharge.Displayed": round(100 * self._charge_j / BATTERY_J, 1),
-            "Vehicle.Powertrain.TractionBattery.CurrentPower": round(power, -1),
+            "Vehicle.Powertrain.TractionBattery.CurrentPower": round(-power, -1) + 0.0,
             "Vehicle.Chassis.Accelerator.PedalPosition": _percent(force / 5_000),
             "Vehicle.Chassis.Brake.PedalPosition": _percent(-force / 9_000),
         }  # fmt: skip
@@ -107,6 +114,20 @@ def readings(seed: int = 1, length_s: float = DURATION_S) -> Iterator[Reading]:
             if shown.get(path) != value or path not in shown:
                 shown[path] = value
                 yield Reading(at_s, path, value)
+
+
+@lru_cache(4)
+def _route(seed: int) -> Route:
+    """The road of a seed; laps and cars of the same seed share it."""
+    steps = round(DURATION_S / STEP_S)
+    return Route(seed, [speed_ms(step * STEP_S) for step in range(steps)], STEP_S)
+
+
+def _indicators(speed: float, curvature: float) -> dict[str, Value]:
+    """A driver indicates narrow bends taken slowly."""
+    turning = abs(curvature) > INDICATE_CURVATURE and 0 < speed < INDICATE_BELOW_MS
+    light = "Vehicle.Body.Lights.DirectionIndicator.{}.IsSignaling"
+    return {light.format("Left"): turning and curvature > 0, light.format("Right"): turning and curvature < 0}
 
 
 def _percent(share: float) -> int:
