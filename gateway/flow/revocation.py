@@ -14,10 +14,13 @@ from forecourt.v1.control_pb2 import ControlRecord, ErasureRequest
 from gateway.clock import Clock
 from gateway.consent import Consent, Narrowing, ledger
 from gateway.consent.ledger import Intent, State
-from gateway.errors import InputError
+from gateway.errors import InputError, StoreFull
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, PurposeSet, purposes_of
 from gateway.store import Store
+
+SHRINK_BAGS = 64
+"""So many bags fit into a commit on a disk that is full, measured."""
 
 
 class Fence(Protocol):
@@ -48,6 +51,11 @@ class Withdrawn(Protocol):
         """Kept for their other purposes, without what those do not allow."""
         ...
 
+    @property
+    def more(self) -> bool:
+        """Whether `bags_max` was reached, so that some bags may not have been looked at."""
+        ...
+
 
 class Shelf(Protocol):
     """What a withdrawal needs of the outbox; both run on the writer thread inside the one transaction."""
@@ -56,8 +64,10 @@ class Shelf(Protocol):
         """Appends a control record, returns its number."""
         ...
 
-    def withdraw_rows(self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing) -> Withdrawn:
-        """Deletes or reseals every bag of `subject` that was kept for one of `gone`, and tells the gaps."""
+    def withdraw_rows(
+        self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing, bags_max: int = 1 << 62
+    ) -> Withdrawn:
+        """Deletes or reseals bags of `subject` that were kept for one of `gone`, and tells the gaps."""
         ...
 
 
@@ -84,7 +94,8 @@ class WithdrawalDone:
 class _Written(NamedTuple):
     state: State
     intent: Intent
-    rows: Withdrawn
+    purged: int
+    resealed: int
 
 
 class Revocation:
@@ -108,12 +119,17 @@ class Revocation:
         self._at(Step.BARRED)
         async with self._consent.changing:
             narrowing = await asyncio.to_thread(gate.narrowing, subject, purposes)
-            written = await self._store.write(lambda db: self._write(db, subject, purposes, narrowing))
+            try:
+                written = await self._store.write(lambda db: self._write(db, subject, purposes, narrowing))
+                purged, resealed = written.purged, written.resealed
+            except StoreFull:
+                written = await self._store.write(lambda db: self._write(db, subject, purposes, None))
+                purged, resealed = await self._shrink(written.intent, narrowing)
             gate.replace(written.state.grants, written.state.version)
             self._at(Step.WRITTEN)
             destroyed = await self._complete(written.intent)
-        rows, seconds = written.rows, time.monotonic() - started
-        done = WithdrawalDone(rows.purged, rows.resealed, destroyed, seconds)
+        seconds = time.monotonic() - started
+        done = WithdrawalDone(purged, resealed, destroyed, seconds)
         self._log.info("withdrawn", purged=done.purged, resealed=done.resealed, keys=destroyed, seconds=seconds)
         return done
 
@@ -122,18 +138,37 @@ class Revocation:
         async with self._consent.changing:
             intents = await self._store.read(ledger.intents)
             for intent in intents:
+                narrowing = await asyncio.to_thread(self._consent.gate.narrowing, intent.subject, intent.purposes)
+                await self._shrink(intent, narrowing)
                 await self._complete(intent)
         if intents:
             self._log.warning("withdrawals_finished_at_start", count=len(intents))
         return len(intents)
 
-    def _write(self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing) -> _Written:
-        """All or nothing, and the request for erasure first: the cloud learns of it before it learns of the gaps."""
+    def _write(self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing | None) -> _Written:
+        """All or nothing, and the request for erasure first: the cloud learns of it before it learns of the gaps.
+
+        Without `narrowing` the rows stay for `_shrink`; the intent sees to it that they are not forgotten.
+        """
         request = ErasureRequest(id=secrets.randbits(63), subject=subject, purposes=map(int, purposes_of(gone)))
         self._outbox.control_now(db, ControlRecord(at_us=self._clock.wall_us(), erasure=request))
         state = ledger.withdraw(db, subject, gone)
+        intent = ledger.note(db, subject, gone)
+        if narrowing is None:
+            return _Written(state, intent, 0, 0)
         rows = self._outbox.withdraw_rows(db, subject, gone, narrowing)
-        return _Written(state, ledger.note(db, subject, gone), rows)
+        return _Written(state, intent, rows.purged, rows.resealed)
+
+    async def _shrink(self, intent: Intent, narrowing: Narrowing) -> tuple[int, int]:
+        """Treats the rows in small commits, for a disk without room for a large one, or after a cut between them."""
+        purged = resealed = 0
+        more = True
+        while more:
+            rows = await self._store.write(
+                lambda db: self._outbox.withdraw_rows(db, intent.subject, intent.purposes, narrowing, SHRINK_BAGS)
+            )
+            purged, resealed, more = purged + rows.purged, resealed + rows.resealed, rows.more
+        return purged, resealed
 
     async def _complete(self, intent: Intent) -> int:
         """From the written intent to its end; may be repeated from any point."""

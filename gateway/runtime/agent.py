@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.consent import Consent
-from gateway.errors import ForecourtError, StoreError
+from gateway.errors import ForecourtError, StoreError, StoreFull, StoreTooNew
 from gateway.flow import schema as flow_schema
 from gateway.flow.budget import Budget
 from gateway.flow.builtin import register_builtin
@@ -33,6 +34,48 @@ SWEEP_S = 60.0
 TIDY_S = 300.0
 DAMAGE_PAUSE_S = 0.25
 Part = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """The rooms that live on the disk."""
+
+    store: Store
+    consent: Consent
+    outbox: Outbox
+
+    @classmethod
+    async def open(cls, options: AgentOptions) -> "_Rooms":
+        """All of them, or none is left open."""
+        store = await Store.open(
+            options.folder,
+            clock=options.clock,
+            bytes_max=options.store_bytes_max,
+            migrations=[Consent.migrations, Outbox.migrations, flow_schema.schema, local_grants.schema],
+        )
+        consent = None
+        try:
+            consent = await Consent.open(store, options.folder, options.clock)
+            outbox = await Outbox.open(
+                store,
+                device=options.identity.device,
+                gate=consent.gate,
+                encoder=Encoder(options.codec),
+                clock=options.clock,
+                quotas=options.quotas,
+                retain_after_receipt=options.retain_after_receipt,
+            )
+        except BaseException:
+            await store.aclose()
+            if consent is not None:
+                await consent.aclose()
+            raise
+        return cls(store, consent, outbox)
+
+    async def aclose(self) -> None:
+        """The store first: its last commit may need a key."""
+        await self.store.aclose()
+        await self.consent.aclose()
 
 
 class Agent:
@@ -78,36 +121,25 @@ class Agent:
     async def open(cls, options: AgentOptions) -> AsyncIterator["Agent"]:
         """An agent whose withdrawals are finished and whose local grants are in force.
 
-        Raises ConfigError, StoreTooNew, StoreFull and StoreError with what to do.
+        Damage that shows only while a room reads its tables condemns the store; the second opening rescues it. Raises
+        ConfigError, StoreTooNew, StoreFull and StoreError with what to do.
         """
-        store = await Store.open(
-            options.folder,
-            clock=options.clock,
-            bytes_max=options.store_bytes_max,
-            migrations=[Consent.migrations, Outbox.migrations, flow_schema.schema, local_grants.schema],
-        )
-        consent = None
         try:
-            consent = await Consent.open(store, options.folder, options.clock)
-            outbox = await Outbox.open(
-                store,
-                device=options.identity.device,
-                gate=consent.gate,
-                encoder=Encoder(options.codec),
-                clock=options.clock,
-                quotas=options.quotas,
-                retain_after_receipt=options.retain_after_receipt,
-            )
+            rooms = await _Rooms.open(options)
+        except (StoreFull, StoreTooNew):
+            raise
+        except StoreError as error:
+            log.warning("store_opened_again", error=str(error))
+            rooms = await _Rooms.open(options)
+        try:
             async with Health(options.health_port, options.health_host) as health:
-                agent = cls(options, store, consent, outbox, health)
+                agent = cls(options, rooms.store, rooms.consent, rooms.outbox, health)
                 await agent.revocation.finish_intents()
-                await local_grants.apply(store, consent, options.grants)
-                log.info("agent_open", device=options.identity.device, rescued=store.rescued)
+                await local_grants.apply(rooms.store, rooms.consent, options.grants)
+                log.info("agent_open", device=options.identity.device, rescued=rooms.store.rescued)
                 yield agent
         finally:
-            await store.aclose()
-            if consent is not None:
-                await consent.aclose()
+            await rooms.aclose()
 
     # What an agent's sources use
 

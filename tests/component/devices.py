@@ -1,7 +1,7 @@
 """A device without a network: store, consent, outbox and revocation in a folder; must never hide an error of theirs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from gateway.consent.slots import FREE, Slot, SlotFile
 from gateway.flow.revocation import Revocation
 from gateway.model import Event, Kind, Purpose, PurposeSet, Stream, Value, ValueType, purposes_of
 from gateway.outbox import Outbox
+from gateway.outbox.intake import LINGER_S
 from gateway.store import Store
 from gateway.wire.codec import Encoder, decode
 from gateway.wire.dictionary import shape_types
@@ -57,7 +58,9 @@ class Device:
 
 
 @asynccontextmanager
-async def device(folder: Path, clock: ManualClock | None = None) -> AsyncIterator[Device]:
+async def device(
+    folder: Path, clock: ManualClock | None = None, linger_s: Mapping[Stream, float] = LINGER_S
+) -> AsyncIterator[Device]:
     """A device in `folder`, closed in order."""
     clock = clock or ManualClock()
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -65,7 +68,9 @@ async def device(folder: Path, clock: ManualClock | None = None) -> AsyncIterato
     store = await Store.open(folder, clock=clock, bytes_max=4 << 20, migrations=migrations)
     try:
         consent = await Consent.open(store, folder, clock, POLICIES)
-        outbox = await Outbox.open(store, device="d1", gate=consent.gate, encoder=Encoder(), clock=clock)
+        outbox = await Outbox.open(
+            store, device="d1", gate=consent.gate, encoder=Encoder(), clock=clock, linger_s=linger_s
+        )
         fence = RecordingFence()
         yield Device(store, consent, outbox, Revocation(store, outbox, consent, fence, clock), fence)
     finally:
