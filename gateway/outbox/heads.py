@@ -1,7 +1,7 @@
 """What each stream counted so far; must never be written without the rows it counts."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -51,9 +51,9 @@ class Head:
         return Books(self.last, self.settled, pending, self.evicted, self.expired, self.purged, self.quarantined)
 
 
-_FIELDS = [field.name for field in fields(Head)]
-_NAMES = ", ".join(_FIELDS)
-_numbers: Callable[[Head], tuple[int, ...]] = attrgetter(*_FIELDS)
+FIELDS = [field.name for field in fields(Head)]
+_NAMES = ", ".join(FIELDS)
+_numbers: Callable[[Head], tuple[int, ...]] = attrgetter(*FIELDS)
 _SAVE = f"insert or replace into head({_NAMES}, head_check) values({', '.join('?' * 11)})"
 
 
@@ -65,6 +65,12 @@ def load(db: sqlite3.Connection, epoch: int) -> dict[Stream, Head]:
             raise Damaged("head")
         heads[Stream(numbers[0])] = Head(*numbers)
     return heads
+
+
+def holds(epoch: int, numbers: Sequence[object], check: object) -> bool:
+    """Whether the numbers of a row are those of a head of `epoch`, as it was written."""
+    whole = [number for number in numbers if isinstance(number, int)]
+    return len(whole) == len(FIELDS) and whole[0] in set(Stream) and check == check_numbers(epoch, *whole)
 
 
 def save(db: sqlite3.Connection, epoch: int, head: Head) -> None:

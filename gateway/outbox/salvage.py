@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from forecourt.v1 import control_pb2
+
 from gateway.errors import InputError
 from gateway.limits import SWEEP_BAGS_MAX
 from gateway.log import Log
 from gateway.model import Boot, ClockQuality, Stream
+from gateway.outbox import heads
 from gateway.outbox.core import Core, change
 from gateway.outbox.owner import holds
 from gateway.outbox.references import entry_holds, read_dictionary, write_boot, write_entry, write_sizes
@@ -44,7 +47,7 @@ async def run(core: Core, store: Store) -> None:
         for start in range(0, len(rows), SWEEP_BAGS_MAX):
             part = rows[start : start + SWEEP_BAGS_MAX]
             saved += await store.write(lambda db, s=stream, p=part: _put(core, db, s, p))  # type: ignore[misc]
-    await store.salvage(_ROOM, lambda _, db: db.execute("delete from salvage"))
+    await store.salvage(_ROOM, lambda _, db: _finish(core, damaged, db, found.epochs))
     _log.warning("salvaged", events=saved)
 
 
@@ -73,6 +76,24 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _F
     owners = [str(values[1]) for _, values in damaged.rows("owner", 3) if holds(*values[1:])]
     types = None if whole else shape_types(signals, shapes)
     return _Found(sorted(epochs - {core.epoch}), types, owners[0] if owners else core.device)
+
+
+def _finish(core: Core, damaged: DamagedStore, db: sqlite3.Connection, epochs: list[int]) -> None:
+    """Tells the numbers of the old epoch that will not come any more, as far as its heads can be trusted."""
+    records = []
+    for rowid, (_, *values) in damaged.rows("head", len(heads.FIELDS) + 1):
+        numbers = [rowid, *values[:-1]]
+        epoch = next((one for one in epochs if heads.holds(one, numbers, values[-1])), None)
+        head = None if epoch is None else heads.Head(*cast("list[int]", numbers))
+        if epoch is None or head is None or head.last <= head.floor:
+            continue
+        open_range = control_pb2.Range(first=head.floor + 1, last=head.last)
+        gap = control_pb2.Gap(epoch=epoch, stream=head.stream, ranges=[open_range], reason="GAP_REASON_CORRUPT")
+        records.append(control_pb2.ControlRecord(at_us=core.clock.wall_us(), gap=gap))
+    if records:
+        with change(core, db) as one:
+            one.control(records)
+    db.execute("delete from salvage")
 
 
 def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -> list[tuple[Row, bytes]]:

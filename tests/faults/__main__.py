@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, offline
+from tests.faults import disks, kills, offline
 from tests.faults.oracle import Verdict
 
 Progress = Callable[[int, int], None]
@@ -35,6 +35,9 @@ CAMPAIGNS: dict[str, Campaign] = {
     "agent-kills": Campaign("kill -9 of the agent at random points", 1_000, "kills", kills.agent_kills),
     "cloud-kills": Campaign("kill -9 of the cloud, half between effect and receipt", 100, "kills", kills.cloud_kills),
     "broker-kills": Campaign("kill -9 of the broker under load, its data gone in a third", 30, "kills", _broker),
+    "power-loss": Campaign("power cut after a system call of the store", 1_000, "cuts", disks.power_losses),
+    "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
+    "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
 }
 

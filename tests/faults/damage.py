@@ -83,7 +83,9 @@ def read(outbox: Outbox, bag: OpenBag) -> list[tuple[object, ...]]:
     ]
 
 
-async def run(work: Path, count: int, seed: int = 1) -> Report:
+async def run(
+    work: Path, count: int, seed: int = 1, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> Report:
     """Damages `count` copies of a store, each in one way of WAYS in turn, and judges what comes out."""
     rng, gate, report = random.Random(seed), AllowAll(), Report()
     whole = await make(work / "whole", gate, rng)
@@ -101,6 +103,7 @@ async def run(work: Path, count: int, seed: int = 1) -> Report:
         except (StoreError, AssertionError) as error:
             report.failures.append(f"{number} {way.__name__}: {error!r}")
         shutil.rmtree(folder)
+        progress(number + 1, count)
     return report
 
 

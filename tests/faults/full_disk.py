@@ -57,9 +57,9 @@ def fill(folder: Path) -> None:
                     pass
 
 
-async def run(disk: Path, appends: int, store_bytes: int = 1 << 20, size: int = 20) -> Report:
+async def run(disk: Path, appends: int, store_bytes: int = 1 << 20, size: int = 20, seed: int = 1) -> Report:
     """Appends on a disk that is full, with receipts for some, a withdrawal, clean stops and starts; then judges."""
-    gate, clock, report, rng = AllowAll(), ManualClock(), Report(), random.Random(1)
+    gate, clock, report, rng = AllowAll(), ManualClock(), Report(), random.Random(seed)
     arrived: dict[Stream, list[SeqRange]] = {stream: [] for stream in Stream}
     store, outbox = await opened(disk / "store", gate, clock, bytes_max=store_bytes)
     await asyncio.to_thread(fill, disk)

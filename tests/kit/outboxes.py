@@ -38,10 +38,11 @@ async def bench(
     bytes_max: int = STORE_BYTES,
     quotas: Quotas | None = None,
     retain: bool = False,
+    device: str = "device-1",
 ) -> AsyncIterator[Bench]:
     """Opens a store and its outbox, and closes them well."""
     gate, clock = gate or AllowAll(), clock or ManualClock()
-    store, outbox = await opened(folder, gate, clock, bytes_max=bytes_max, quotas=quotas, retain=retain)
+    store, outbox = await opened(folder, gate, clock, bytes_max=bytes_max, quotas=quotas, retain=retain, device=device)
     try:
         yield Bench(store, outbox, gate, clock)
     finally:
@@ -57,13 +58,14 @@ async def opened(
     quotas: Quotas | None = None,
     retain: bool = False,
     linger_s: Mapping[Stream, float] | None = None,
+    device: str = "device-1",
 ) -> tuple[Store, Outbox]:
     """An open store and its outbox, without linger unless it is given; the caller closes the store."""
     store = await Store.open(folder, clock=clock, bytes_max=bytes_max, migrations=[Outbox.migrations])
     try:
         outbox = await Outbox.open(
             store,
-            device="device-1",
+            device=device,
             gate=gate,
             encoder=Encoder(),
             clock=clock,

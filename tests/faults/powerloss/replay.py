@@ -44,6 +44,8 @@ class Report:
     checked: int = 0
     rescued: int = 0
     with_promises: int = 0
+    promised: int = 0
+    found: int = 0
     lost: list[str] = field(default_factory=list)
 
 
@@ -146,7 +148,7 @@ def _promised(promise: Promise, words: list[str]) -> None:
             promise.settled[int(stream)] = int(number)
 
 
-async def check(point: Point, folder: Path) -> str | None:
+async def check(point: Point, folder: Path, report: Report) -> str | None:
     """What is broken at this point; None when every promise holds."""
     store_folder = folder / "image"
     shutil.rmtree(store_folder, ignore_errors=True)
@@ -173,6 +175,8 @@ async def check(point: Point, folder: Path) -> str | None:
                         found.update(seq for seq, ts_us, *_ in group.rows() if seq == ts_us)
             first = max(promise.settled.get(stream, 0), outbox.floor[stream] if promise.settled.get(stream) else 0) + 1
             absent = set(range(first, promise.acked.get(stream, 0) + 1)) - found
+            report.promised += len(range(first, promise.acked.get(stream, 0) + 1))
+            report.found += len(range(first, promise.acked.get(stream, 0) + 1)) - len(absent)
             if absent:
                 return f"{stream.word}: {len(absent)} accepted events are gone"
     finally:
@@ -193,7 +197,7 @@ async def run(folder: Path, points: int, rounds: int = 8, seed: int = 1) -> Repo
             report.checked += 1
             report.with_promises += bool(point.promise.acked)
             try:
-                wrong = await check(point, folder)
+                wrong = await check(point, folder, report)
             except StoreError as error:
                 wrong = repr(error)
             if wrong is not None:
