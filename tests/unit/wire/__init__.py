@@ -1,0 +1,1 @@
+"""Tests of the room wire, one file for each part."""
