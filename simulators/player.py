@@ -2,7 +2,8 @@
 
 The clock of the drive goes as fast as the drive: at speed 10 a reading of second 50 is dated 5 s after the start. So
 time stamps are those at which the reading was due, never lie in the future, and stand still while the drive does.
-Readings that are due at once go out together; two of one signal among them stay two.
+Readings that are due at once go out together; two of one signal among them stay two. When the drive is faster than who
+listens, it waits for a moment and then catches up: a subscriber with a large buffer misses nothing.
 """
 
 import asyncio
@@ -25,6 +26,10 @@ class Broker(Protocol):
 
     def publish(self, updates: Sequence[Update]) -> list[tuple[str, str]]:
         """Takes (path, value, microseconds since 1970) in order."""
+        ...
+
+    async def room(self) -> None:
+        """Waits while a subscriber that keeps everything is behind, but not for ever."""
         ...
 
 
@@ -68,22 +73,23 @@ class Player:
             if until_s is not None and due_s >= until_s:
                 break
             while not self._running.is_set() or early(due_s) > 0:
-                self._flush(due)
+                await self._flush(due)
                 await self._running.wait()
                 await asyncio.sleep(max(min(early(due_s), LOOK_S), TICK_S))
             begun_at_us = begun_us + round((self._stood_s - stood_s) * 1e6)
             due.append((reading.path, reading.value, begun_at_us + round(due_s * 1e6)))
             self.at_s = reading.at_s
             if len(due) >= BATCH_MAX:
-                self._flush(due)
+                await self._flush(due)
                 await asyncio.sleep(0)
-        self._flush(due)
+        await self._flush(due)
         if until_s is not None:
             await asyncio.sleep(max(0.0, early(until_s)))
 
-    def _flush(self, due: list[Update]) -> None:
+    async def _flush(self, due: list[Update]) -> None:
         if not due:
             return
+        await self._broker.room()
         for path, _ in self._broker.publish(due):
             self.refused[path] += 1
         self.paths.update(path for path, _, _ in due)

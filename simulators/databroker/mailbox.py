@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from simulators.databroker.tree import Entry
 
 BUFFER_SIZE_MAX: Final = 1_000
+PATIENT_FROM: Final = 100
+"""Whoever asks for a buffer of so many messages wants all of them."""
 
 
 class Batch(NamedTuple):
@@ -42,6 +44,11 @@ class Mailbox:
             self.dropped += 1
         self._batches.append(batch)
         self._arrived.set()
+
+    @property
+    def behind(self) -> bool:
+        """Whether a subscriber that wants to miss nothing is half way to missing something."""
+        return self._room >= PATIENT_FROM and 2 * len(self._batches) >= self._room
 
     async def take(self) -> Batch:
         """The oldest batch, once there is one."""

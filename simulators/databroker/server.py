@@ -14,13 +14,13 @@ from gateway.errors import ConfigError
 from simulators.databroker.access import Access, Everything
 from simulators.databroker.catalogue import Catalogue
 from simulators.databroker.handlers import handlers
-from simulators.databroker.refusals import Refused
 from simulators.databroker.tokens import TokenCheck
 from simulators.databroker.tree import Counters, Tree, Update
 
 HOST: Final = "127.0.0.1"
 MESSAGE_BYTES_MAX: Final = 16 << 20
-STOP_S: Final = 0.2
+ROOM_S: Final = 2.0
+ROOM_POLL_S: Final = 0.005
 IDS_OF_A_RUN: Final = 10_000
 _OPTIONS: Final = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX))
 
@@ -103,6 +103,13 @@ class Databroker:
             return [(path, "the databroker is down") for path, _, _ in updates]
         return self.tree.publish_values(updates)
 
+    async def room(self) -> None:
+        """Waits while a subscriber with a large buffer is behind, for ROOM_S at most."""
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + ROOM_S
+        while clock() < until_s and any(box.behind for box in self.tree.boxes):  # noqa: ASYNC110 - there may be many
+            await asyncio.sleep(ROOM_POLL_S)
+
     async def wait_subscribed(self, count: int = 1) -> None:
         """Until at least so many subscriptions are open."""
         while self.counters.subscriptions < count:
@@ -126,6 +133,3 @@ class Databroker:
             return grpc.ssl_server_credentials([(key.read_bytes(), chain.read_bytes())])
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}") from error
-
-
-__all__ = ["Databroker", "Refused"]

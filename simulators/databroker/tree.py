@@ -82,6 +82,7 @@ class Tree:
         self.by_path = {entry.path: entry for entry in entries}
         self.by_id = {entry.id: entry for entry in entries}
         self.counters = counters
+        self.boxes: set[Mailbox] = set()
         self.on_watch: Callable[[], None] = lambda: None
 
     def find(self, signal: v2.SignalID) -> Entry:
@@ -113,6 +114,7 @@ class Tree:
             entry.watchers.add(box)
         for entry in targets:
             entry.target_watchers.add(box)
+        self.boxes.add(box)
         self.counters.subscriptions += 1
         self.on_watch()
 
@@ -121,6 +123,7 @@ class Tree:
                 entry.watchers.discard(box)
             for entry in targets:
                 entry.target_watchers.discard(box)
+            self.boxes.discard(box)
             self.counters.subscriptions -= 1
             self.counters.dropped_messages += box.dropped
             self.on_watch()

@@ -2,7 +2,7 @@
 
 Curvature is a sum of waves along the road, bounded by what a calm driver does at the speed that the trace has there.
 Two slow waves are then chosen so that the road ends where it began. The start lies in the Atlantic at 0 degrees north
-and east, where no road is. As in VSS and ISO 8855, a turn to the left is positive; a compass heading grows to the right.
+and east, where no road is. As in VSS and ISO 8855, turns to the left are positive; a compass heading grows rightwards.
 """
 
 import cmath

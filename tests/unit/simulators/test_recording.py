@@ -80,6 +80,9 @@ class Shelf:
         self.batches.append(list(updates))
         return [(path, "unknown") for path, _, _ in updates if path == "Vehicle.No"]
 
+    async def room(self) -> None:
+        """Always."""
+
 
 async def test_a_player_loses_nothing_and_dates_what_was_due() -> None:
     """Every reading once, in order, dated start + time / speed; refusals are counted."""
