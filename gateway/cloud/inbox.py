@@ -123,6 +123,8 @@ class Inbox:
         answer: Future[T] = Future()
 
         def work() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return  # who asked is gone
             try:
                 answer.set_result(fn(self._db))
             except sqlite3.Error as error:

@@ -20,15 +20,20 @@ def quiet(_: int, __: int) -> None:
 async def agent_kills(folder: Path, kills: int, seed: int, progress: Progress = quiet) -> Verdict:
     """Kills the agent at random points, also while it opens, commits, settles, evicts and withdraws.
 
-    Each device lives 25 lives. The first is killed while its store is made. In the mode `evict` the cloud is away, so
-    that a small store overflows.
+    Each device lives at most 25 lives, one mode a device. The first is killed while its store is made. In the mode
+    `evict` the cloud is away for most of them, so that a small store overflows.
     """
     verdict, done = Verdict(), 0
-    async with world(folder, -(-kills // LIVES), seed) as one:
+    of_each = max(1, min(LIVES, -(-kills // len(MODES))))
+    async with world(folder, -(-kills // of_each), seed) as one:
         for index, device in enumerate(one.devices):
             mode = MODES[index % len(MODES)]
-            lives = min(LIVES, kills - done)
+            lives = min(of_each, kills - done)
             for life in range(lives):
+                if mode == "evict" and one.cloud is not None and life < 0.8 * lives:
+                    await one.stop_cloud()
+                elif one.cloud is None and life >= 0.8 * lives:
+                    await one.start_cloud()
                 await _one_life(one, device, mode, first=life == 0)
                 done += 1
                 progress(done, kills)
@@ -39,10 +44,6 @@ async def agent_kills(folder: Path, kills: int, seed: int, progress: Progress = 
 
 
 async def _one_life(one: World, device: str, mode: str, *, first: bool) -> None:
-    if mode == "evict" and one.cloud is not None and one.rng.random() < 0.5:
-        await one.stop_cloud()
-    elif one.cloud is None and one.rng.random() < 0.3:
-        await one.start_cloud()
     child = await one.start_agent(device, mode, small=mode == "evict")
     # A store is made in some tens of milliseconds, an old one opened in fewer; either may be cut.
     await asyncio.sleep(one.rng.uniform(0.0, YOUNG_S if first else OLD_S) + (0.0 if one.rng.random() < 0.2 else 0.05))
