@@ -191,11 +191,12 @@ class Mark:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._fd = os.open(folder / "store.mark", os.O_RDWR | os.O_CREAT, 0o600)
+        os.posix_fallocate(self._fd, 0, _MARK.size + 4)  # so that it can be written on a full disk
 
     def read(self) -> tuple[int, int] | None:
         """Epoch and commits; None when it is damaged; (0, 0) when it is new."""
         raw = os.pread(self._fd, _MARK.size + 4, 0)
-        return mark_of(raw) if raw else (0, 0)
+        return mark_of(raw) if any(raw) else (0, 0)
 
     def write(self, epoch: int, commits: int) -> None:
         """One small write into the page cache."""

@@ -1,6 +1,7 @@
 """Reads what can still be read of a damaged store; must never write to it or vouch for a row."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from shutil import disk_usage, rmtree
 
@@ -91,8 +92,10 @@ def set_aside(files: Files, why: str) -> None:
     A kill at any point is safe: `condemned` stands until the files are moved, `pending` until the new store is made.
     """
     _log.error("store_damaged", why=why)
+    files.ballast.unlink(missing_ok=True)
     if not files.condemned.exists():
-        files.condemned.write_text(why, "utf-8")
+        with suppress(OSError):  # no room for a word: then the damage has to be found again after a kill
+            files.condemned.write_text(why, "utf-8")
         sync_folder(files.folder)
     if files.db.exists() and (files.aside / files.db.name).exists():
         rmtree(files.aside)
