@@ -47,7 +47,7 @@ async def run_demo(options: DemoOptions, show: Show = lambda _: None) -> DemoRep
     plan = plan_for(drive.paths, await asyncio.to_thread(SignalPolicy.load))
     device = secrets.token_hex(8)
     pki = await asyncio.to_thread(make_dev_pki, options.folder / "pki", [device])
-    clock, sink = SystemClock(), WatchedSink()
+    clock, sink = await asyncio.to_thread(SystemClock), WatchedSink()
     async with broker_of(options) as broker:
         far = broker_endpoint(broker)
         who = await asyncio.to_thread(load_cloud, pki.cloud)
@@ -106,7 +106,7 @@ async def _agent_options(
         identity=await asyncio.to_thread(load, pki.device(device)),
         folder=folder,
         endpoint=endpoint,
-        clock=SystemClock(),
+        clock=await asyncio.to_thread(SystemClock),
         store_bytes_max=STORE_BYTES,
         codec=IDENTITY if options.plain else COLUMNS_ZSTD,
         subject=subject,
