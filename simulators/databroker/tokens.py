@@ -7,6 +7,7 @@ A token is signed with RS256 or EdDSA, its audience is `kuksa.val`, its `scope` 
 import base64
 import binascii
 import json
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,9 +16,16 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from gateway.errors import ConfigError
 from simulators.databroker.access import Access, Scopes
@@ -93,6 +101,30 @@ def issue(key: RSAPrivateKey | Ed25519PrivateKey, scope: str, *, valid_s: float 
     else:
         signature = key.sign(signed.encode("ascii"))
     return f"{signed}.{_text(signature)}"
+
+
+def desk_key(path: Path) -> RSAPrivateKey | Ed25519PrivateKey:
+    """The key in a file; where there is none, a new one is made, with its public half in FILE.pub.
+
+    Raises ConfigError. Not for the loop.
+    """
+    try:
+        if path.exists():
+            found = load_pem_private_key(path.read_bytes(), password=None)
+            if not isinstance(found, RSAPrivateKey | Ed25519PrivateKey):
+                raise ConfigError(f"{path}: neither an RSA nor an Ed25519 key")
+            return found
+        key = generate_private_key(65_537, 2_048)
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(private)
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        path.with_name(path.name + ".pub").write_bytes(public)
+        return key
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path}: no private key in PEM form without a password ({error})") from error
 
 
 def _packed(value: dict[str, Any]) -> str:
