@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from forecourt.v1 import classification_pb2, control_pb2, downlink_pb2, event_pb2, record_pb2
+from google.protobuf.descriptor import Descriptor
 
 from gateway import model
 from gateway.consent.fields import check_contract, classification
@@ -71,7 +72,9 @@ def test_the_guests_handle_is_classified_wherever_it_stands() -> None:
 
 def test_fields_of_a_consent_reference_are_known() -> None:
     """Handle, purposes and records of consent; a further field about a guest has to be thought about here."""
-    fields = {f.name: classification(f) is not None for f in event_pb2.ConsentReference.DESCRIPTOR.fields}
+    fields = {
+        f.name: classification(f) is not None for f in cast(Descriptor, event_pb2.ConsentReference.DESCRIPTOR).fields
+    }
     assert fields == {"subject": True, "purposes": False, "records": False}
 
 

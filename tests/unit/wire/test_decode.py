@@ -11,16 +11,16 @@ from gateway.errors import InputError, TooLarge
 from gateway.limits import BAG_DECODE_EVENTS_MAX, BODY_DECODE_BYTES_MAX
 from gateway.model import ValueType
 from gateway.wire.codec import COLUMNS_ZSTD, IDENTITY, ROWS_ZSTD, decode
+from gateway.wire.dictionary import Types
 
 INT, FLOAT, STRING, RECORD, BOOL = 1, 2, 3, 4, 5
-TYPES = {
+TYPES: Types = {
     INT: (ValueType.INT,),
     FLOAT: (ValueType.FLOAT,),
     STRING: (ValueType.STRING,),
     RECORD: (),
     BOOL: (ValueType.BOOL,),
 }
-COLUMN, ROW, VALUE = event_pb2.Column, event_pb2.Row, event_pb2.SignalValue
 
 
 def packed(message: event_pb2.Columns | event_pb2.Rows) -> bytes:
@@ -28,9 +28,11 @@ def packed(message: event_pb2.Columns | event_pb2.Rows) -> bytes:
     return zstandard.ZstdCompressor().compress(message.SerializeToString())
 
 
-def columns(*of: COLUMN, shape: int = INT, ts: COLUMN | None = None, shapes: tuple[int, ...] = ()) -> event_pb2.Columns:
+def columns(
+    *of: event_pb2.Column, shape: int = INT, ts: event_pb2.Column | None = None, shapes: tuple[int, ...] = ()
+) -> event_pb2.Columns:
     """Columns of one group with plausible times."""
-    times = COLUMN(deltas=[5])
+    times = event_pb2.Column(deltas=[5])
     group = event_pb2.Group(shape=shape, columns=of)
     return event_pb2.Columns(ts_us=ts or times, received_ms=times, groups=[group], shapes=shapes)
 
@@ -45,31 +47,31 @@ def refused(codec: int, body: bytes, count: int = 2) -> None:
     "message",
     [
         event_pb2.Columns(),
-        event_pb2.Columns(ts_us=COLUMN(deltas=[1]), received_ms=COLUMN(deltas=[1])),
+        event_pb2.Columns(ts_us=event_pb2.Column(deltas=[1]), received_ms=event_pb2.Column(deltas=[1])),
         columns(),
-        columns(COLUMN()),
-        columns(COLUMN(deltas=[1]), COLUMN(deltas=[1])),
-        columns(COLUMN(deltas=[1, 2, 3])),
-        columns(COLUMN(deltas=[2**63 - 1, 1])),
-        columns(COLUMN(planes=b"x")),
-        columns(COLUMN(planes=bytes(24))),
-        columns(COLUMN(deltas=[1]), shape=9),
-        columns(COLUMN(deltas=[1]), shape=RECORD),
-        columns(COLUMN(deltas=[1]), ts=COLUMN(planes=bytes(9))),
-        columns(COLUMN(deltas=[1]), ts=COLUMN(deltas=[1, 1, 1])),
-        columns(COLUMN(deltas=[1]), shapes=(INT,)),
-        columns(COLUMN(deltas=[1]), shapes=(INT, FLOAT)),
-        columns(COLUMN(deltas=[1]), shapes=(INT, INT, INT)),
-        columns(COLUMN(deltas=[1], exponent=10), shape=FLOAT),
-        columns(COLUMN(deltas=[1], exponent=2**32 - 1), shape=FLOAT),
-        columns(COLUMN(deltas=[2**62] * 2), shape=STRING),
-        columns(COLUMN(deltas=[0, 1], words=["a"]), shape=STRING),
-        columns(COLUMN(deltas=[-1], words=["a"]), shape=STRING),
-        columns(COLUMN(deltas=[0]), shape=STRING),
-        columns(COLUMN(planes=bytes(16), words=["a"]), shape=STRING),
-        columns(COLUMN(deltas=[0], words=["x" * 4_097]), shape=STRING),
-        columns(COLUMN(deltas=[2]), shape=BOOL),
-        columns(COLUMN(deltas=[0, -1]), shape=BOOL),
+        columns(event_pb2.Column()),
+        columns(event_pb2.Column(deltas=[1]), event_pb2.Column(deltas=[1])),
+        columns(event_pb2.Column(deltas=[1, 2, 3])),
+        columns(event_pb2.Column(deltas=[2**63 - 1, 1])),
+        columns(event_pb2.Column(planes=b"x")),
+        columns(event_pb2.Column(planes=bytes(24))),
+        columns(event_pb2.Column(deltas=[1]), shape=9),
+        columns(event_pb2.Column(deltas=[1]), shape=RECORD),
+        columns(event_pb2.Column(deltas=[1]), ts=event_pb2.Column(planes=bytes(9))),
+        columns(event_pb2.Column(deltas=[1]), ts=event_pb2.Column(deltas=[1, 1, 1])),
+        columns(event_pb2.Column(deltas=[1]), shapes=(INT,)),
+        columns(event_pb2.Column(deltas=[1]), shapes=(INT, FLOAT)),
+        columns(event_pb2.Column(deltas=[1]), shapes=(INT, INT, INT)),
+        columns(event_pb2.Column(deltas=[1], exponent=10), shape=FLOAT),
+        columns(event_pb2.Column(deltas=[1], exponent=2**32 - 1), shape=FLOAT),
+        columns(event_pb2.Column(deltas=[2**62] * 2), shape=STRING),
+        columns(event_pb2.Column(deltas=[0, 1], words=["a"]), shape=STRING),
+        columns(event_pb2.Column(deltas=[-1], words=["a"]), shape=STRING),
+        columns(event_pb2.Column(deltas=[0]), shape=STRING),
+        columns(event_pb2.Column(planes=bytes(16), words=["a"]), shape=STRING),
+        columns(event_pb2.Column(deltas=[0], words=["x" * 4_097]), shape=STRING),
+        columns(event_pb2.Column(deltas=[2]), shape=BOOL),
+        columns(event_pb2.Column(deltas=[0, -1]), shape=BOOL),
     ],
 )
 def test_columns_that_contradict_themselves(message: event_pb2.Columns) -> None:
@@ -79,12 +81,12 @@ def test_columns_that_contradict_themselves(message: event_pb2.Columns) -> None:
 
 def test_two_groups_of_one_shape_are_refused() -> None:
     """Each shape has one group, so that no event is told twice."""
-    message = columns(COLUMN(deltas=[1]), shapes=(INT, INT))
+    message = columns(event_pb2.Column(deltas=[1]), shapes=(INT, INT))
     message.groups.append(message.groups[0])
     refused(COLUMNS_ZSTD, packed(message))
 
 
-ROW_OF_INT = ROW(shape=INT, values=[VALUE(id=1, int=5)])
+ROW_OF_INT = event_pb2.Row(shape=INT, values=[event_pb2.SignalValue(id=1, int=5)])
 TRIP = record_pb2.Record(trip=record_pb2.Trip(id=1))
 
 
@@ -95,15 +97,15 @@ TRIP = record_pb2.Record(trip=record_pb2.Trip(id=1))
         [],
         [ROW_OF_INT],
         [ROW_OF_INT] * 3,
-        [ROW_OF_INT, ROW(shape=INT)],
-        [ROW_OF_INT, ROW(shape=9, values=[VALUE(id=1, int=5)])],
-        [ROW_OF_INT, ROW(shape=INT, values=[VALUE(id=1, float=5)])],
-        [ROW_OF_INT, ROW(shape=INT, values=[VALUE(id=1)])],
-        [ROW_OF_INT, ROW(shape=INT, values=[VALUE(id=1, int=5)] * 2)],
-        [ROW_OF_INT, ROW(shape=INT, values=[VALUE(id=1, int=5)], record=TRIP)],
-        [ROW_OF_INT, ROW(shape=RECORD)],
-        [ROW_OF_INT, ROW(shape=RECORD, values=[VALUE(id=1, int=5)], record=TRIP)],
-        [ROW_OF_INT, ROW(shape=STRING, values=[VALUE(id=1, string="x" * 4_097)])],
+        [ROW_OF_INT, event_pb2.Row(shape=INT)],
+        [ROW_OF_INT, event_pb2.Row(shape=9, values=[event_pb2.SignalValue(id=1, int=5)])],
+        [ROW_OF_INT, event_pb2.Row(shape=INT, values=[event_pb2.SignalValue(id=1, float=5)])],
+        [ROW_OF_INT, event_pb2.Row(shape=INT, values=[event_pb2.SignalValue(id=1)])],
+        [ROW_OF_INT, event_pb2.Row(shape=INT, values=[event_pb2.SignalValue(id=1, int=5)] * 2)],
+        [ROW_OF_INT, event_pb2.Row(shape=INT, values=[event_pb2.SignalValue(id=1, int=5)], record=TRIP)],
+        [ROW_OF_INT, event_pb2.Row(shape=RECORD)],
+        [ROW_OF_INT, event_pb2.Row(shape=RECORD, values=[event_pb2.SignalValue(id=1, int=5)], record=TRIP)],
+        [ROW_OF_INT, event_pb2.Row(shape=STRING, values=[event_pb2.SignalValue(id=1, string="x" * 4_097)])],
     ],
 )
 def test_rows_that_contradict_themselves(codec: int, rows: list[event_pb2.Row]) -> None:
@@ -121,7 +123,7 @@ def test_what_is_no_body_is_refused(codec: int, body: bytes) -> None:
 
 def test_a_frame_with_something_behind_it_is_refused() -> None:
     """A body is one frame: what follows would be read by some and not by others."""
-    good = packed(columns(COLUMN(deltas=[1])))
+    good = packed(columns(event_pb2.Column(deltas=[1])))
     assert decode(COLUMNS_ZSTD, good, 1, 2, TYPES)[0].columns == [[1, 1]]
     refused(COLUMNS_ZSTD, good + b"\0")
     refused(COLUMNS_ZSTD, good + good)
@@ -130,7 +132,7 @@ def test_a_frame_with_something_behind_it_is_refused() -> None:
 @pytest.mark.parametrize("count", [0, -1, BAG_DECODE_EVENTS_MAX + 1, 20_000_000])
 def test_the_number_of_events_is_bounded(count: int) -> None:
     """Trailing zeros are left out, so that 14 bytes could stand for 20 million events."""
-    body = packed(columns(COLUMN(deltas=[1])))
+    body = packed(columns(event_pb2.Column(deltas=[1])))
     assert len(decode(COLUMNS_ZSTD, body, 1, BAG_DECODE_EVENTS_MAX, TYPES)[0].seqs) == BAG_DECODE_EVENTS_MAX
     with pytest.raises(TooLarge):
         decode(COLUMNS_ZSTD, body, 1, count, TYPES)
@@ -179,8 +181,8 @@ def test_a_bomb_does_not_go_off(codec: int, make: Callable[[], bytes]) -> None:
 
 def test_a_word_does_not_become_a_flood() -> None:
     """A text is sent once and may stand for every event of every column: bounded by what it unpacks to."""
-    word = COLUMN(deltas=[0], words=["x" * 4_000])
-    wide = {1: (ValueType.STRING,) * 256}
+    word = event_pb2.Column(deltas=[0], words=["x" * 4_000])
+    wide: Types = {1: (ValueType.STRING,) * 256}
     body = packed(columns(*[word] * 256))
     assert len(body) < 1_000
     assert len(decode(COLUMNS_ZSTD, body, 1, 3, wide)[0].columns) == 256

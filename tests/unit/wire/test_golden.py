@@ -1,0 +1,71 @@
+"""Golden files: today's reader understands every release, and today's writer still writes the present one."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forecourt.v1 import event_pb2
+from zstandard import ZstdDecompressor
+
+from gateway.wire.codec import IDENTITY
+from tests.golden.__main__ import main
+from tests.golden.content import RELEASE, present
+from tests.golden.told import HERE, releases, tell
+from tests.kit.wires import CLOUD, DEVICE
+
+FILES = sorted(HERE.glob("*/*.bin"))
+
+
+def told(file: Path) -> tuple[str, Any]:
+    """Topic and content of a file, as they were understood when it was written."""
+    entry = json.loads(file.with_name("told.json").read_text("utf-8"))[file.stem]
+    return entry["topic"], entry["told"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_every_release_is_understood(file: Path) -> None:
+    """Today's reader finds what was written, to the bit; fields that came later may stand beside it."""
+    topic, then = told(file)
+    key = DEVICE if "/up/" in topic else CLOUD
+    now = tell(file.stem, topic, file.read_bytes(), key)
+    if isinstance(then, dict):
+        now = {field: now[field] for field in then}
+    assert now == then
+
+
+def test_the_present_release_has_golden_files() -> None:
+    """The folder of this version is there and holds a file of each kind; older ones are kept."""
+    assert version("forecourt").startswith(f"{RELEASE}.")
+    assert HERE / RELEASE in releases()
+    assert {file.stem for file in FILES if file.parent.name == RELEASE} == set(present())
+    assert len(FILES) >= 10
+
+
+def unpacked(payload: bytes) -> bytes:
+    """A payload whose frames are opened and whose signature is gone: how zstd packs is not ours to promise."""
+    batch = event_pb2.EventBatch.FromString(payload)
+    batch.ClearField("signature")
+    for bag in batch.bags:
+        if bag.codec != IDENTITY:
+            bag.body = ZstdDecompressor().decompress(bag.body)
+    return batch.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("name", sorted(present()))
+def test_todays_writer_writes_them(name: str) -> None:
+    """Byte by byte, signature included; of compressed bodies the content."""
+    written, golden = present()[name].payload, (HERE / RELEASE / f"{name}.bin").read_bytes()
+    if name in {"batch_columns", "batch_rows"}:
+        assert unpacked(written) == unpacked(golden)
+    else:
+        assert written == golden
+
+
+def test_golden_files_are_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever makes them again is sent to the next release."""
+    before = {file: file.read_bytes() for file in FILES}
+    assert main() == 1
+    assert "stays as it is" in capsys.readouterr().out
+    assert {file: file.read_bytes() for file in FILES} == before
