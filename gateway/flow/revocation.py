@@ -19,8 +19,8 @@ from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, PurposeSet, purposes_of
 from gateway.store import Store
 
-SHRINK_BAGS = 64
-"""So many bags fit into a commit on a disk that is full, measured."""
+SHRINK_BAGS = 50
+"""So many bags at a time the campaign on a full disk treats without an error."""
 
 
 class Fence(Protocol):
