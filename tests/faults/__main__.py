@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.faults import disks, kills, offline
 from tests.faults.oracle import Verdict
+from tests.faults.stops import stops
+from tests.faults.toxics import toxics
 
 Progress = Callable[[int, int], None]
 Run = Callable[[Path, int, int, Progress], Coroutine[Any, Any, Verdict]]
@@ -35,6 +37,8 @@ CAMPAIGNS: dict[str, Campaign] = {
     "agent-kills": Campaign("kill -9 of the agent at random points", 1_000, "kills", kills.agent_kills),
     "cloud-kills": Campaign("kill -9 of the cloud, half between effect and receipt", 100, "kills", kills.cloud_kills),
     "broker-kills": Campaign("kill -9 of the broker under load, its data gone in a third", 30, "kills", _broker),
+    "toxics": Campaign("cut, black hole, latency, slow, reset, slices, in any mixture", 120, "toxics", toxics),
+    "stop": Campaign("SIGTERM under load: exit 0 in 5 s", 100, "stops", stops),
     "power-loss": Campaign("power cut after a system call of the store", 1_000, "cuts", disks.power_losses),
     "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),

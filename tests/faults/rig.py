@@ -29,6 +29,9 @@ class World:
     devices: list[str]
     life: int = 0
     cloud: Child | None = None
+    agent_port: int | None = None
+    """Where agents find the broker, if not at its own port."""
+    cloud_port: int | None = None
 
     @property
     def db(self) -> Path:
@@ -43,7 +46,8 @@ class World:
         """The cloud in a process of its own."""
         self.cloud = await asyncio.to_thread(
             self.zygote.spawn, "tests.faults.workers:cloud", self.folder / "cloud.log",
-            identity=str(self.pki.cloud), broker=self.broker.url, db=str(self.db),
+            identity=str(self.pki.cloud), broker=f"mqtt://127.0.0.1:{self.cloud_port or self.broker.port}",
+            db=str(self.db),
         )  # fmt: skip
 
     async def stop_cloud(self) -> None:
@@ -57,7 +61,8 @@ class World:
         self.life += 1
         return await asyncio.to_thread(
             self.zygote.spawn, "tests.faults.workers:agent", self.log(device),
-            identity=str(self.pki.device(device)), folder=str(self.folder / device), port=self.broker.port,
+            identity=str(self.pki.device(device)), folder=str(self.folder / device),
+            port=self.agent_port or self.broker.port,
             life=self.life, mode=mode, store_bytes=SMALL_BYTES if small else STORE_BYTES, quiet=quiet,
         )  # fmt: skip
 
@@ -74,14 +79,15 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, devices: int, seed: int) -> AsyncIterator[World]:
-    """A broker, a cloud and so many enrolled devices in `folder`."""
+async def world(folder: Path, devices: int, seed: int, *, start_cloud: bool = True) -> AsyncIterator[World]:
+    """A broker, a cloud (unless the caller starts it) and so many enrolled devices in `folder`."""
     names = [f"device-{index}" for index in range(devices)]
     pki = await asyncio.to_thread(make_dev_pki, folder / "pki", names)
     with zygote(*MODULES) as forker:
         async with mosquitto() as broker:
             one = World(folder, pki, broker, forker, random.Random(seed), names)
-            await one.start_cloud()
+            if start_cloud:
+                await one.start_cloud()
             try:
                 yield one
             finally:

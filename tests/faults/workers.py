@@ -20,6 +20,7 @@ from gateway.identity.keystore import load
 from gateway.link import Endpoint
 from gateway.model import Event, Kind, Purpose, Stream, ValueType, purpose_set
 from gateway.runtime import Agent, AgentOptions
+from gateway.tasks import until_signal
 
 LIFE_NUMBERS = 10_000_000
 BOTH = purpose_set([Purpose.DRIVING_BEHAVIOUR, Purpose.USAGE_ANALYTICS])
@@ -39,7 +40,10 @@ def tell(text: str) -> None:
 def agent(
     identity: str, folder: str, port: int, life: int, mode: str, store_bytes: int, quiet: bool, clean_start: bool = True
 ) -> int:
-    """One life of an agent. `mode`: plain, evict (floods a small store), withdraw; `quiet`: only drains, then tells."""
+    """One life of an agent. `mode`: plain, evict (floods a small store), withdraw, stop (heeds SIGTERM).
+
+    `quiet`: only drains, then tells.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
     asyncio.run(_agent(Path(identity), Path(folder), port, life, mode, store_bytes, quiet, clean_start))
     return 0
@@ -67,7 +71,8 @@ async def _agent(
             for purpose in (Purpose.DRIVING_BEHAVIOUR, Purpose.USAGE_ANALYTICS)
         ),
     )
-    async with Agent.open(options) as one, asyncio.TaskGroup() as group:
+    signals = until_signal if mode == "stop" else asyncio.TaskGroup
+    async with signals(), Agent.open(options) as one, asyncio.TaskGroup() as group:
         tell("open")
         running = group.create_task(one.run(), name="agent")
         if quiet:
