@@ -12,6 +12,7 @@ async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
     """A group that SIGTERM and SIGINT cancel; a second signal ends the process at once. Errors of tasks come out."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def asked() -> None:
         for number in numbers:
@@ -38,6 +39,7 @@ async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+                signal.signal(number, before[number])
 
 
 def first_of(problems: BaseExceptionGroup[BaseException]) -> BaseException:

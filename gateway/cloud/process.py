@@ -1,9 +1,6 @@
 """The cloud's end as a process: from a folder and a URL to a service that a signal ends; must never be nested."""
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.clock import SystemClock
@@ -15,6 +12,7 @@ from gateway.cloud.sinks import Sink
 from gateway.health import Health
 from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
+from gateway.tasks import until_signal
 
 
 async def serve(identity: Path, broker: str, db: Path, sink: Sink, health_port: int | None = None) -> None:
@@ -29,32 +27,9 @@ async def serve(identity: Path, broker: str, db: Path, sink: Sink, health_port: 
     inbox = await Inbox.open(db, Enrolled(who), clock=clock, sink=sink)
     try:
         cloud = Cloud(who, endpoint, inbox, clock=clock)
-        async with Health(health_port) as health, _until_signal() as group:
+        async with Health(health_port) as health, until_signal() as group:
             metrics.show(health, cloud, inbox)
             group.create_task(health.run(), name="health")
             group.create_task(cloud.run(), name="cloud")
     finally:
         await inbox.aclose()
-
-
-@asynccontextmanager
-async def _until_signal() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group that SIGTERM and SIGINT end in good order."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    async def end() -> None:
-        await stop.wait()
-        raise _Stopped
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(end(), name="signals")
-            yield group
-    except* _Stopped:
-        pass
-
-
-class _Stopped(Exception):
-    """A signal asked for the end."""
