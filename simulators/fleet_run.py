@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +27,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetOptions:
-    """What `forecourt sim fleet` was asked for. With a `pki` the cloud runs elsewhere."""
+    """What `forecourt sim fleet` was asked for. Stores lie in `folder`; with a `pki` the cloud runs elsewhere."""
 
+    folder: Path
     vehicles: int = 10
     duration_s: float = 60.0
     speed: float = 1.0
     broker_url: str | None = None
     pki: Path | None = None
-    folder: Path | None = None
     seed: int = 1
     drain_s: float = DRAIN_S
 
@@ -48,27 +47,26 @@ class FleetOptions:
 
 async def run_fleet(options: FleetOptions, say: Say, stop: asyncio.Event) -> bool:
     """Runs it to the end, or until `stop`; says the books. Whether all is well. Raises ForecourtError."""
-    with _folder(options.folder) as folder:
-        devices = [f"sim-{number:04d}" for number in range(options.vehicles)]
-        pki = await asyncio.to_thread(make_dev_pki, options.pki or folder / "pki", devices)
-        if options.broker_url is not None:
-            report = await _drive(options, folder, pki, devices, options.broker_url, say, stop)
-            lost = False
-        else:
-            async with _cloud(folder, pki, say) as url:
-                report = await _drive(options, folder, pki, devices, url, say, stop)
-            lost = await asyncio.to_thread(_say_cloud, folder / "cloud.db", report, say)
+    folder = options.folder
+    devices = [f"sim-{number:04d}" for number in range(options.vehicles)]
+    pki = await asyncio.to_thread(make_dev_pki, options.pki or folder / "pki", devices)
+    if options.broker_url is not None:
+        report, lost = await _drive(options, pki, devices, options.broker_url, say, stop), False
+    else:
+        async with _cloud(folder, pki, say) as url:
+            report = await _drive(options, pki, devices, url, say, stop)
+        lost = await asyncio.to_thread(_say_cloud, folder / "cloud.db", report, say)
     _say_books(report, say)
     return report.good and not lost
 
 
 async def _drive(
-    options: FleetOptions, folder: Path, pki: Pki, devices: list[str], url: str, say: Say, stop: asyncio.Event
+    options: FleetOptions, pki: Pki, devices: list[str], url: str, say: Say, stop: asyncio.Event
 ) -> FleetReport:
-    clock = SystemClock()
+    clock = await asyncio.to_thread(SystemClock)
     Endpoint.parse(url.replace("mqtts:", "mqtt:", 1))  # a mistake in it is told now, not by each vehicle
     make = await asyncio.to_thread(
-        Vehicles, folder / "vehicles", pki, devices, endpoints(url, clock), options.speed, options.seed
+        Vehicles, options.folder / "vehicles", pki, devices, endpoints(url, clock), options.speed, options.seed
     )
     fleet = Fleet(make, options.vehicles, drain_s=options.drain_s)
     async with asyncio.TaskGroup() as group:
@@ -101,7 +99,7 @@ async def _tell(fleet: Fleet, say: Say) -> None:
 @asynccontextmanager
 async def _cloud(folder: Path, pki: Pki, say: Say) -> AsyncIterator[str]:
     """A desk broker with a cloud beside it; yields the broker's URL."""
-    clock = SystemClock()
+    clock = await asyncio.to_thread(SystemClock)
     async with desk_broker() as broker:
         who = await asyncio.to_thread(load_cloud, pki.cloud)
         inbox = await Inbox.open(folder / "cloud.db", who.device_key, clock=clock)
@@ -141,13 +139,3 @@ def _say_books(report: FleetReport, say: Say) -> None:
     gone = f"{b.evicted} evicted + {b.expired} expired + {b.purged} purged + {b.quarantined} quarantined"
     say(f"books    {b.appended} appended = {b.settled} settled + {b.pending} pending + {gone}")
     say(f"verdict  {len(report.books)} of {report.count} vehicles ended {'well' if report.good else 'NOT WELL'}")
-
-
-@contextlib.contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        yield keep.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="forecourt-fleet-") as name:
-        yield Path(name)

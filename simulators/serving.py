@@ -5,7 +5,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,8 +42,8 @@ class DatabrokerOptions:
 
 async def serve_databroker(options: DatabrokerOptions, say: Say, stop: asyncio.Event) -> None:
     """A databroker that plays a drive until `stop`, or the end of the drive. Raises ConfigError and InputError."""
-    clock = SystemClock()
-    catalogue = await asyncio.to_thread(Catalogue.read, options.vss) if options.vss else Catalogue.packaged()
+    clock = await asyncio.to_thread(SystemClock)
+    catalogue = await asyncio.to_thread(_catalogue, options.vss)
     tokens = await asyncio.to_thread(TokenCheck.read, options.token_key) if options.token_key else None
     drive = await asyncio.to_thread(open_drive, options.replay, options.seed) if options.drive else None
     broker = Databroker(catalogue, host=options.host, port=options.port, tls=options.tls, tokens=tokens)
@@ -121,6 +122,17 @@ def apply_toxic(toxics: Toxics, words: str) -> str:
     return "toxics"
 
 
+@contextlib.contextmanager
+def kept_or_gone(keep: Path | None, prefix: str) -> Iterator[Path]:
+    """The folder to keep, or one that is gone afterwards. Not for the loop."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        yield Path(name)
+
+
 @contextlib.asynccontextmanager
 async def until_told() -> AsyncIterator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set."""
@@ -132,6 +144,10 @@ async def until_told() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _catalogue(vss: Path | None) -> Catalogue:
+    return Catalogue.packaged() if vss is None else Catalogue.read(vss)
 
 
 def _say_drive(drive: Drive, speed: float, say: Say) -> None:

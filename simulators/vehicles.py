@@ -17,7 +17,8 @@ from gateway.link import Endpoint
 from gateway.model import WITHOUT_CONSENT, Books, purposes_of
 from gateway.runtime import Agent, AgentOptions
 from simulators.databroker.catalogue import Catalogue
-from simulators.drive.car import readings
+from simulators.drive.car import readings, road
+from simulators.drive.route import Route
 from simulators.drive.wltc import DURATION_S
 from simulators.player import Player, again_and_again
 from simulators.source import DriveSource
@@ -32,8 +33,10 @@ DISK_POLL_S: Final = 0.02
 class Vehicle:
     """A Member: an agent, what it reads, and who plays the drive."""
 
-    def __init__(self, agent: Agent, plan: PlanFile, catalogue: Catalogue, *, seed: int, speed: float) -> None:
-        self.agent, self._seed = agent, seed
+    def __init__(
+        self, agent: Agent, plan: PlanFile, catalogue: Catalogue, *, seed: int, route: Route, speed: float
+    ) -> None:
+        self.agent, self._seed, self._route = agent, seed, route
         self.source = DriveSource(catalogue)
         self.vehicle = VehicleAgent(agent, self.source, plan)
         self.player = Player(self.source, agent.clock, speed=speed)
@@ -41,7 +44,7 @@ class Vehicle:
 
     async def run(self) -> None:
         """See Member."""
-        drive = again_and_again(lambda: readings(self._seed), float(DURATION_S))
+        drive = again_and_again(lambda: readings(self._seed, route=self._route), float(DURATION_S))
         async with asyncio.TaskGroup() as group:
             group.create_task(self.agent.run(), name="agent")
             self._collecting = [
@@ -92,7 +95,8 @@ class Vehicles:
         """The vehicle with that number, open. Raises ConfigError and StoreError."""
         async with Agent.open(await asyncio.to_thread(self._options, number)) as agent:
             seed = self.seed + number
-            yield Vehicle(agent, self.plan, self.catalogue, seed=seed, speed=self.speed)
+            route = await asyncio.to_thread(road, seed)
+            yield Vehicle(agent, self.plan, self.catalogue, seed=seed, route=route, speed=self.speed)
 
     def _options(self, number: int) -> AgentOptions:
         device = self.devices[number]

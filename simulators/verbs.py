@@ -156,16 +156,18 @@ def fleet(
 ) -> None:  # fmt: skip
     """Run many vehicles in one process: real agents with stores and links of their own, each on its own road."""
     from simulators.fleet_run import FleetOptions, run_fleet
+    from simulators.serving import kept_or_gone
 
-    options = FleetOptions(
-        vehicles=vehicles, duration_s=duration, speed=speed, broker_url=broker_url, pki=pki, folder=folder, seed=seed
-    )
     good: list[bool] = []
+    with kept_or_gone(folder, "forecourt-fleet-") as place:
+        options = FleetOptions(
+            folder=place, vehicles=vehicles, duration_s=duration, speed=speed, broker_url=broker_url, pki=pki, seed=seed
+        )
 
-    async def run(stop: asyncio.Event) -> None:
-        good.append(await run_fleet(options, click.echo, stop))
+        async def run(stop: asyncio.Event) -> None:
+            good.append(await run_fleet(options, click.echo, stop))
 
-    _run(run)
+        _run(run)
     if not all(good):
         raise SystemExit(1)
 

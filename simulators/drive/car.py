@@ -36,8 +36,8 @@ class Reading(NamedTuple):
 class Car:
     """State of the car; `step` moves it by a tenth of a second and returns what all signals show."""
 
-    def __init__(self, seed: int) -> None:
-        self._rng, self._route, self._steps = Random(seed), _route(seed), 0
+    def __init__(self, seed: int, route: Route) -> None:
+        self._rng, self._route, self._steps = Random(seed), route, 0
         self._charge_j = 0.8 * BATTERY_J
         self._distance_m = 0.0
         self._cabin_c = 14.0
@@ -105,9 +105,12 @@ class Car:
         }  # fmt: skip
 
 
-def readings(seed: int = 1, length_s: float = DURATION_S) -> Iterator[Reading]:
-    """The drive as readings, changes only, in order of time; the same for the same seed."""
-    car, shown = Car(seed), dict[str, Value]()
+def readings(seed: int = 1, length_s: float = DURATION_S, route: Route | None = None) -> Iterator[Reading]:
+    """The drive as readings, changes only, in order of time; the same for the same seed.
+
+    `route` is that of `road(seed)`, for whom a tenth of a second matters.
+    """
+    car, shown = Car(seed, route or road(seed)), dict[str, Value]()
     for step in range(round(length_s / STEP_S)):
         at_s = round(step * STEP_S, 1)
         for path, value in car.step(at_s).items():
@@ -117,8 +120,8 @@ def readings(seed: int = 1, length_s: float = DURATION_S) -> Iterator[Reading]:
 
 
 @lru_cache(4)
-def _route(seed: int) -> Route:
-    """The road of a seed; laps and cars of the same seed share it."""
+def road(seed: int) -> Route:
+    """The road of a seed. Reads a file and takes a tenth of a second: not for the loop."""
     steps = round(DURATION_S / STEP_S)
     return Route(seed, [speed_ms(step * STEP_S) for step in range(steps)], STEP_S)
 

@@ -7,6 +7,7 @@ and east, where no road is. As in VSS and ISO 8855, turns to the left are positi
 
 import cmath
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -40,11 +41,11 @@ class Route:
 
     def __init__(self, seed: int, speeds: Sequence[float], step_s: float) -> None:
         rng = Random(seed)
-        self._metres = [speed * step_s for speed in speeds]
-        self._along = _sums(self._metres)
+        self._metres: Sequence[float] = array("d", [speed * step_s for speed in speeds])
+        self._along: Sequence[float] = _sums(self._metres)
         self._length = self._along[-1] or 1.0
         for _ in range(TRIES):
-            self._curvature = self._bends(rng, speeds)
+            self._curvature: Sequence[float] = self._bends(rng, speeds)
             closing = self._closing()
             if closing is not None:
                 break
@@ -54,6 +55,7 @@ class Route:
             bend + self._slow(closing, at) for bend, at in zip(self._curvature, self._along, strict=False)
         ]
         self._places, self._angles = self._drive()
+        self._along, self._curvature = array("d", self._along), array("d", self._curvature)
         self._north = rng.uniform(0, math.tau)
         self._hills = [(rng.randint(4, 30), rng.uniform(0, math.tau), rng.uniform(2, 9)) for _ in range(HILLS)]
 
@@ -116,7 +118,7 @@ class Route:
             off = miss(closing)
         return None
 
-    def _drive(self) -> tuple[list[complex], list[float]]:
+    def _drive(self) -> tuple[Sequence[complex], Sequence[float]]:
         """Places (east + north i, metres) and headings (radians from east, to the left) at each step."""
         place, angle = 0j, 0.0
         places, angles = [], []
