@@ -1,15 +1,15 @@
 """Drives as files and as tables; must never write what cannot be read back."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TextIO
 
 from gateway.errors import InputError
 from gateway.model import Value
-from simulators.drive.car import Reading, readings
+from simulators.drive.car import Reading, readings, road
 from simulators.drive.wltc import DURATION_S
 from simulators.recording import HEADER, read_recording
 
@@ -18,10 +18,10 @@ PACKAGED = "WLTC Class 3b"
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A drive that is held whole. `problems`: rows of its file that could not be used, with their lines."""
+    """A drive. `make` begins it anew; `problems`: rows of its file that could not be used, with their lines."""
 
     name: str
-    readings: Sequence[Reading]
+    make: Callable[[], Iterable[Reading]]
     length_s: float
     problems: Sequence[str] = ()
     bad_rows: int = 0
@@ -41,9 +41,10 @@ class SignalSummary:
 def open_drive(recording: Path | None, seed: int) -> Drive:
     """A recording, or the packaged drive on the road of a seed. Reads files: not for the loop. Raises InputError."""
     if recording is None:
-        return Drive(PACKAGED, list(readings(seed)), float(DURATION_S))
+        route = road(seed)
+        return Drive(PACKAGED, lambda: readings(seed, route=route), float(DURATION_S))
     found = read_recording(recording)
-    return Drive(found.name, found.readings, found.length_s, found.problems, found.bad.total())
+    return Drive(found.name, lambda: found.readings, found.length_s, found.problems, found.bad.total())
 
 
 def summaries(drive: Iterable[Reading]) -> list[SignalSummary]:
@@ -63,9 +64,8 @@ def write_csv(drive: Drive, file: TextIO) -> None:
     """Writes it in the databroker's form: set the signal, then wait `delay` seconds."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
-    end = Reading(max(drive.length_s, drive.readings[-1].at_s), "", 0) if drive.readings else None
-    for reading, after in pairwise([*drive.readings, *([end] if end else [])]):
-        delay_s = round(after.at_s - reading.at_s, 6)
+    for reading, after in pairwise(chain(drive.make(), [Reading(drive.length_s, "", 0)])):
+        delay_s = max(0.0, round(after.at_s - reading.at_s, 6))
         writer.writerow(["current", reading.path, _cell(reading.value), f"{delay_s:.6f}".rstrip("0").rstrip(".")])
 
 

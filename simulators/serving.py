@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 from simulators.brokers import desk_broker
 from simulators.databroker import Catalogue, Databroker, TokenCheck
 from simulators.drives import Drive, open_drive
-from simulators.player import Player, round_and_round
+from simulators.player import Player, again_and_again
 from simulators.proxy import Proxy, Toxics, proxy
 
 Say = Callable[[str], None]
@@ -54,7 +54,7 @@ async def serve_databroker(options: DatabrokerOptions, say: Say, stop: asyncio.E
         tasks.append(group.create_task(_on_lines(lambda line: _command(player, line, say)), name="lines"))
         if drive is not None:
             _say_drive(drive, options.speed, say)
-            readings = drive.readings if options.once else round_and_round(drive.readings, drive.length_s)
+            readings = drive.make() if options.once else again_and_again(drive.make, drive.length_s)
             playing = group.create_task(player.play(readings), name="drive")
             tasks.append(playing)
             if options.once:
@@ -151,8 +151,7 @@ def _catalogue(vss: Path | None) -> Catalogue:
 
 
 def _say_drive(drive: Drive, speed: float, say: Say) -> None:
-    paths = len({reading.path for reading in drive.readings})
-    say(f"playing {drive.name}: {len(drive.readings)} readings of {paths} signals, {drive.length_s:g} s at {speed:g} x")
+    say(f"playing {drive.name}: {drive.length_s:g} s at {speed:g} x")
     for problem in drive.problems:
         say(f"  left out {problem}")
     if drive.bad_rows > len(drive.problems):

@@ -84,8 +84,9 @@ def drive(replay: Path | None, seed: int, out: Path | None) -> None:
     found = open_drive(replay, seed)
     if out is not None:
         save_csv(found, out)
-    rows = summaries(found.readings)
-    click.echo(f"{found.name}: {len(found.readings)} readings of {len(rows)} signals in {found.length_s:g} s")
+    rows = summaries(found.make())
+    count = sum(row.count for row in rows)
+    click.echo(f"{found.name}: {count} readings of {len(rows)} signals in {found.length_s:g} s")
     for row in rows:
         span = "" if row.low is None else f"{row.low:g} .. {row.high:g}"
         click.echo(f"{row.count:>8}  {row.path:<66} {span or row.first}")

@@ -25,7 +25,7 @@ READINGS = [
 def test_a_written_drive_is_read_back() -> None:
     """Times, types and values, and how long it is."""
     file = io.StringIO()
-    write_csv(Drive("x", READINGS, 4.0), file)
+    write_csv(Drive("x", lambda: READINGS, 4.0), file)
     found = parse("x", file.getvalue().splitlines(keepends=True))
     assert found.readings == READINGS
     assert [type(reading.value) for reading in found.readings] == [type(reading.value) for reading in READINGS]
@@ -34,11 +34,11 @@ def test_a_written_drive_is_read_back() -> None:
 
 def test_an_empty_drive_is_a_header(tmp_path: Path) -> None:
     """Which is then named as what it is."""
-    save_csv(Drive("x", [], 0.0), tmp_path / "x.csv")
+    save_csv(Drive("x", list, 0.0), tmp_path / "x.csv")
     with pytest.raises(InputError, match="no row"):
         open_drive(tmp_path / "x.csv", 1)
     with pytest.raises(InputError, match="No such file"):
-        save_csv(Drive("x", [], 0.0), tmp_path / "none" / "x.csv")
+        save_csv(Drive("x", list, 0.0), tmp_path / "none" / "x.csv")
 
 
 def test_a_drive_at_a_glance() -> None:
