@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT_S = 240.0
+LIMIT_S = 120.0
 LINE_BYTES_MAX = 64 << 20
 
 
@@ -54,6 +55,15 @@ class Party:
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.stdin.wait_closed()
+
+    async def ended(self, limit_s: float = LIMIT_S) -> int:
+        """Waits until it is gone by itself; its exit code."""
+        async with asyncio.timeout(limit_s):
+            return await self._process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay, nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
 
     async def kill(self) -> None:
         """SIGKILL, and waits until it is gone."""
