@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.faults import disks, kills, offline
 from tests.faults.oracle import Verdict
+from tests.faults.patches import FAULTS
+from tests.faults.planted import planted
 from tests.faults.stops import stops
 from tests.faults.toxics import toxics
 
@@ -43,6 +45,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
+    "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),
 }
 
 

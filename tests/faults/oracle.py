@@ -28,6 +28,8 @@ class Verdict:
     unexplained: int = 0
     unbalanced: int = 0
     notes: list[str] = field(default_factory=list)
+    summary: str = ""
+    """The last line of a run that counts something else than events."""
 
     @property
     def good(self) -> bool:
@@ -42,6 +44,8 @@ class Verdict:
 
     def line(self) -> str:
         """The last line of every run."""
+        if self.summary:
+            return self.summary
         law = "the books balance" if not self.unbalanced else f"{self.unbalanced} BOOKS DO NOT BALANCE"
         return (
             f"{self.accepted:,} accepted, {self.effects:,} effects, {self.explained:,} explained by gaps, "

@@ -31,6 +31,7 @@ class World:
     cloud: Child | None = None
     agent_port: int | None = None
     """Where agents find the broker, if not at its own port."""
+    store_bytes: int = STORE_BYTES
     cloud_port: int | None = None
 
     @property
@@ -63,7 +64,7 @@ class World:
             self.zygote.spawn, "tests.faults.workers:agent", self.log(device),
             identity=str(self.pki.device(device)), folder=str(self.folder / device),
             port=self.agent_port or self.broker.port,
-            life=self.life, mode=mode, store_bytes=SMALL_BYTES if small else STORE_BYTES, quiet=quiet,
+            life=self.life, mode=mode, store_bytes=SMALL_BYTES if small else self.store_bytes, quiet=quiet,
         )  # fmt: skip
 
     async def finish(self, device: str, *, small: bool = False, erasures: bool = False) -> Verdict:

@@ -16,7 +16,9 @@ from tests.faults.rig import World, world
 
 PROGRESS_S_MAX = 30.0
 HOLD_S = (0.1, 1.5)
-HEAL_SHARE = 0.4
+HEAL_SHARE = 0.6
+STORE_BYTES = 32 << 20
+"""So much that outages of seconds evict little under a flood."""
 POLL_S = 0.02
 
 
@@ -64,7 +66,7 @@ async def toxics(folder: Path, size: int, seed: int, progress: Callable[[int, in
     async with world(folder, 1, seed, start_cloud=False) as one:
         broker = one.broker
         async with proxy(broker.host, broker.port, seed=seed) as up, proxy(broker.host, broker.port, seed=seed) as down:
-            one.agent_port, one.cloud_port = up.port, down.port
+            one.agent_port, one.cloud_port, one.store_bytes = up.port, down.port, STORE_BYTES
             await one.start_cloud()
             child = await one.start_agent(one.devices[0])
             first_s = await _flowing(one, 0)

@@ -1,0 +1,186 @@
+"""The planted faults: each a small change of the product and the tests that claim to catch it; must never be a switch.
+
+Cheapest first: a short run takes the first ones.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """`old`, which stands exactly once in the file, becomes `new`."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake that somebody could make, and who claims to notice."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+SLOT, RING, FREED = (
+    "self._file.write(index, os.urandom(SLOT_BYTES))",
+    "gateway/consent/keyring.py",
+    "self._file.write(index, FREE)",
+)
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "the slot of a destroyed key is not overwritten",
+        (Edit(RING, SLOT, "self._file.sync()"), Edit(RING, FREED, "self._file.sync()")),
+        ("tests/unit/consent/test_keyring.py::test_a_destroyed_key_is_nowhere",),
+    ),
+    Fault(
+        "the gate is not asked again at hand-out",
+        (
+            Edit(
+                "gateway/outbox/handout.py",
+                "if stream != Stream.CONTROL and not core.gate.may_leave(row.subject, row.purposes):",
+                "if stream != Stream.CONTROL and row.subject < 0:",
+            ),
+        ),
+        ("tests/unit/outbox/test_handout.py::test_the_gate_is_asked_again",),
+    ),
+    Fault(
+        "a seal is not bound to the place of its bag",
+        (
+            Edit(
+                "gateway/wire/seal.py",
+                "key.encrypt(nonce, plain, place.associated_data())",
+                "key.encrypt(nonce, plain, None)",
+            ),
+            Edit(
+                "gateway/wire/seal.py",
+                "key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.associated_data())",
+                "key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)",
+            ),
+        ),
+        ("tests/unit/wire/test_seal.py::test_a_bag_does_not_open_elsewhere",),
+    ),
+    Fault(
+        "the check of a row is not looked at",
+        (Edit("gateway/outbox/schema.py", "if row.row_check != check_of(stream, row):", "if row.row_check is None:"),),
+        ("tests/unit/outbox/test_handout.py::test_altered_rows_condemn_the_store",),
+    ),
+    Fault(
+        "bags in flight may be evicted",
+        (
+            Edit(
+                "gateway/outbox/flights.py",
+                "free = set(firsts) - self._out[stream]",
+                "free = set(firsts)",
+            ),
+        ),
+        (
+            "tests/unit/outbox/test_handout.py::test_no_bag_is_both_claimed_and_in_flight",
+            "tests/component/test_outbox_traffic.py",
+        ),
+    ),
+    Fault(
+        "eviction tells no gap",
+        (
+            Edit(
+                "gateway/outbox/evict.py",
+                "change.gap(stream, of_bags(rows), reason)",
+                "_ = of_bags(rows)",
+            ),
+        ),
+        ("tests/component/test_outbox_traffic.py",),
+    ),
+    Fault(
+        "the epoch is not renewed when a store is rescued",
+        (Edit("gateway/store/ledger.py", "self.epoch = new_epoch()", "self.epoch = 1 << 62"),),
+        ("tests/unit/store/test_opening.py::test_an_old_copy_of_a_store_gets_a_new_epoch",),
+    ),
+    Fault(
+        "the inbox does not look whether it has a bag already",
+        (
+            Edit(
+                "gateway/cloud/batches.py",
+                "missing = numbers.missing(first, last)",
+                "missing = [SeqRange(first, last)]",
+            ),
+        ),
+        ("tests/unit/cloud/test_admission.py::test_a_batch_takes_effect_once",),
+    ),
+    Fault(
+        "a receipt leaves before what it promises is synced",
+        (
+            Edit(
+                "gateway/cloud/inbox.py",
+                'db.execute("pragma synchronous = full")\n        try:\n            return statement()',
+                "try:\n            return statement()",
+            ),
+        ),
+        ("tests/unit/cloud/test_inbox.py::test_a_promise_is_one_synced_commit",),
+    ),
+    Fault(
+        "a withdrawal does not wait for the fence",
+        (
+            Edit(
+                "gateway/flow/revocation.py",
+                "await self.fence.fence(subject, gone)",
+                "await asyncio.sleep(0)",
+            ),
+        ),
+        ("tests/component/test_revocation_cuts.py::test_the_fence_stands_between_the_transaction_and_the_keys",),
+    ),
+    Fault(
+        "a command runs after its time",
+        (
+            Edit("gateway/flow/commands.py", 'return "expired" if now_us > command.not_after_us else ""', 'return ""'),
+            Edit(
+                "gateway/flow/commands.py",
+                "if trusted and self._clock.wall_us() > entry.not_after_us:",
+                "if trusted and entry.not_after_us < 0:",
+            ),
+        ),
+        ("tests/component/test_commands.py::test_a_command_is_refused_with_a_word",),
+    ),
+    Fault(
+        "a receipt is believed whoever signed it",
+        (
+            Edit(
+                "gateway/wire/signing.py",
+                'raise SignatureError("the signature does not fit message, topic and key") from None',
+                "return",
+            ),
+        ),
+        ("tests/component/test_uplink_trust.py::test_forged_receipts_are_counted_and_never_believed",),
+    ),
+    Fault(
+        "the broker's PUBACK settles",
+        (
+            Edit(
+                "gateway/flow/publisher.py",
+                "if code < FAILURE and code != NO_SUBSCRIBER:\n",
+                "if code < FAILURE and code != NO_SUBSCRIBER:\n"
+                "            self._outbox.settle(flight.stream, 0, flight.bags)\n",
+            ),
+        ),
+        ("tests/component/test_uplink_trust.py::test_forged_receipts_are_counted_and_never_believed",),
+    ),
+    Fault(
+        "a cancelled publish never gives its slot of the Receive Maximum back",
+        (
+            Edit(
+                "gateway/link/flights.py",
+                "flight = self._open.pop(mid, None)\n        if flight is None:\n            return\n",
+                "flight = self._open.get(mid)\n        if flight is None or flight.future.cancelled():\n"
+                "            return\n        del self._open[mid]\n",
+            ),
+        ),
+        ("tests/conformance/test_mqtt.py::test_the_quota_is_whole_after_cancelling_thousands",),
+    ),
+    Fault(
+        "commits of the store are NORMAL instead of FULL",
+        (Edit("gateway/store/file.py", '"synchronous=full"', '"synchronous=normal"'),),
+        ("tests/faults/test_powerloss.py",),
+    ),
+)
