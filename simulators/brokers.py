@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -18,9 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import ConfigError, LinkError
+from simulators import leash
 
 HOST: Final = "127.0.0.1"
 START_S: Final = 15.0
+END_S: Final = 10.0
 POLL_S: Final = 0.02
 SECURITY: Final = "none (desk broker)"
 MOSQUITTO: Final = """\
@@ -92,8 +93,8 @@ async def desk_broker(port: int = 0, prefer: str = "auto") -> AsyncIterator[Desk
     config = await asyncio.to_thread(_write_config, text.format(port=port))
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, str(config), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+            sys.executable, "-I", "-S", leash.__file__, *command, str(config), stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
             await _wait(process, port, name)
@@ -146,17 +147,15 @@ async def _wait(process: asyncio.subprocess.Process, port: int, name: str) -> No
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    """Lets go of the leash."""
+    assert process.stdin is not None
+    process.stdin.close()
+    with contextlib.suppress(OSError):
+        await process.stdin.wait_closed()
+    try:
+        async with asyncio.timeout(END_S):
             await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-        with contextlib.suppress(OSError):
-            await process.stdin.wait_closed()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

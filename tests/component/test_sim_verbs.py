@@ -97,6 +97,29 @@ async def test_a_broker_behind_a_proxy_that_is_cut() -> None:
         assert await told_to_end(broker) == 0
 
 
+@pytest.mark.needs_mosquitto
+@pytest.mark.parametrize("prefer", ["mosquitto", "iotcore"])
+async def test_a_broker_goes_with_who_started_it(prefer: str) -> None:
+    """Even when that was killed: nothing keeps the port."""
+    async with verb("broker", "--port", "0", "--prefer", prefer) as (process, out):
+        port = int((await line(out)).split("mqtt://127.0.0.1:")[1].split(";")[0])
+        process.kill()
+        await process.wait()
+    async with asyncio.timeout(10):
+        while await answers(port):
+            await asyncio.sleep(0.02)
+
+
+async def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
+
+
 async def test_a_drive_is_shown_and_written(tmp_path: Path) -> None:
     """The packaged one at a glance; a recording written again is the same, without its bad rows."""
     file, copy = tmp_path / "drive.csv", tmp_path / "copy.csv"
