@@ -76,7 +76,11 @@ def _reshape(message: Message, rng: Random) -> None:
 
 
 def _reshape_list(held: Any, field: FieldDescriptor, rng: Random) -> None:
-    entry = field.message_type is not None
+    inner = field.message_type
+    entry = inner is not None
+    if inner is not None and inner.GetOptions().map_entry:
+        held.clear()
+        return
     if entry and len(held) and rng.random() < 0.7:
         _reshape(rng.choice(held), rng)
     elif len(held) and rng.random() < 0.4:
