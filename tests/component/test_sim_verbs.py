@@ -106,7 +106,7 @@ async def test_a_broker_goes_with_who_started_it(prefer: str) -> None:
         process.kill()
         await process.wait()
     async with asyncio.timeout(10):
-        while await answers(port):
+        while await answers(port):  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.02)
 
 
