@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +55,15 @@ class Zygote:
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
+        self._lock = threading.Lock()
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """One question, one answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        answer = self._process.stdout.readline()
+        with self._lock:  # two ends may be waited for at once, each in a thread
+            self._process.stdin.write(json.dumps(question) + "\n")
+            answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError("the zygote is gone, see its error output")
         found: dict[str, Any] = json.loads(answer)
