@@ -5,6 +5,7 @@ import asyncio
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,18 +61,32 @@ def main() -> int:
     unknown = [name for name in asked.names if name not in CAMPAIGNS]
     if unknown:
         parser.error(f"no campaign {unknown[0]!r}; there are: {', '.join(CAMPAIGNS)}")
-    results = [_run(name, asked.scale, asked.seed, asked.keep) for name in asked.names or CAMPAIGNS]
-    return 0 if all(results) else 1
+    names, total = asked.names or list(CAMPAIGNS), Verdict()
+    begun, kept = time.monotonic(), 0
+    for name in names:
+        verdict = _run(name, asked.scale, asked.seed, asked.keep)
+        kept += verdict.good
+        total.add(verdict)
+    print(
+        f"{kept} of {len(names)} campaigns kept every promise in {time.monotonic() - begun:.0f} s: "
+        f"lost {total.lost}, duplicates {total.duplicates}, unexplained {total.unexplained}, "
+        f"books that do not balance {total.unbalanced}"
+    )
+    return 0 if kept == len(names) else 1
 
 
-def _run(name: str, scale: float, seed: int, keep: Path | None) -> bool:
+def _run(name: str, scale: float, seed: int, keep: Path | None) -> Verdict:
     campaign = CAMPAIGNS[name]
     size = max(1, round(campaign.size * scale))
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="forecourt-faults-") as temporary:
         folder = (keep / name) if keep else Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        verdict = asyncio.run(campaign.run(folder, size, seed, _progress(name)))
+        try:
+            verdict = asyncio.run(campaign.run(folder, size, seed, _progress(name)))
+        except Exception as error:  # noqa: BLE001  the other campaigns still run, and the last line is printed
+            traceback.print_exc()
+            verdict = Verdict(unexplained=1, summary=f"the campaign broke: {type(error).__name__}: {error}")
     _clear()
     took = time.monotonic() - begun
     word = "ok  " if verdict.good else "FAIL"
@@ -79,7 +94,7 @@ def _run(name: str, scale: float, seed: int, keep: Path | None) -> bool:
     for note in verdict.notes:
         print(f"     {note}")
     print(f"     {verdict.line()}", flush=True)
-    return verdict.good
+    return verdict
 
 
 def _progress(name: str) -> Progress:
