@@ -116,7 +116,7 @@ def test_plan_verbs(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(shown.output)
     checked = CliRunner().invoke(main, ["vehicle", "plan", "check", str(plan)])
-    assert (checked.exit_code, "good; 21 events of 38 signals" in checked.output) == (0, True)
+    assert (checked.exit_code, "good; 21 events of 40 signals" in checked.output) == (0, True)
     plan.write_text(shown.output.replace("on_change = true", "on_change = 1", 1))
     checked = CliRunner().invoke(main, ["vehicle", "plan", "check", str(plan)])
     assert (checked.exit_code, "on_change: is 1; write true or false" in checked.output) == (2, True)
