@@ -1,6 +1,7 @@
 """Golden files: today's reader understands every release, and today's writer still writes the present one."""
 
 import json
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def test_todays_writer_writes_them(name: str) -> None:
         assert unpacked(written) == unpacked(golden)
     else:
         assert written == golden
+
+
+@pytest.mark.needs_protoc
+def test_a_stranger_with_protoc_sees_the_values() -> None:
+    """The command that docs/wire.md shows needs no include folder and no source: the image of the contract is enough."""
+    image = HERE.parents[1] / "proto" / "image.binpb"
+    command = ["protoc", f"--descriptor_set_in={image}", "--decode", "forecourt.v1.EventBatch"]
+    payload = (HERE / RELEASE / "batch_identity.bin").read_bytes()
+    shown = subprocess.run(command, input=payload, check=True, capture_output=True, timeout=25).stdout.decode()
+    assert 'path: "Vehicle.Speed"' in shown
+    assert "double: 48.1234567" in shown
+    assert 'string: "SPORT"' in shown
 
 
 def test_golden_files_are_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
