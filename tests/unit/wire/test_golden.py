@@ -66,7 +66,7 @@ def test_todays_writer_writes_them(name: str) -> None:
 
 @pytest.mark.needs_protoc
 def test_a_stranger_with_protoc_sees_the_values() -> None:
-    """The command that docs/wire.md shows needs no include folder and no source: the image of the contract is enough."""
+    """The command that docs/wire.md shows needs no include folder: the image of the contract is enough."""
     image = HERE.parents[1] / "proto" / "image.binpb"
     command = ["protoc", f"--descriptor_set_in={image}", "--decode", "forecourt.v1.EventBatch"]
     payload = (HERE / RELEASE / "batch_identity.bin").read_bytes()
