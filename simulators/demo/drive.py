@@ -7,7 +7,7 @@ from gateway.model import Value
 from simulators.demo.options import DemoOptions
 from simulators.drive.car import Reading, readings
 from simulators.drive.wltc import DURATION_S
-from simulators.player import round_and_round
+from simulators.player import again_and_again, round_and_round
 from simulators.recording import Recording, read_recording
 
 PACKAGED = "WLTC Class 3b"
@@ -40,7 +40,7 @@ class Drive:
             if self._once:
                 return iter(self._recording.readings)
             return round_and_round(self._recording.readings, self._recording.length_s)
-        return round_and_round(list(readings(self._seed)), float(DURATION_S))
+        return again_and_again(lambda: readings(self._seed), float(DURATION_S))
 
 
 def drive_of(options: DemoOptions) -> Drive:
