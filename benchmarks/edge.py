@@ -71,10 +71,11 @@ def kind_of(one: Agent, stream: Stream) -> Kind:
     return one.intern_kind(f"bench.{stream.word}", stream, purpose_set(GRANTED), SIGNALS)
 
 
-async def produce(one: Agent, kind: Kind, count: int, rate_hz: float | None = None, first: int = 0) -> None:
-    """Appends events in hundreds with many appends open, at a rate or as fast as it goes; returns when all are durable.
+async def produce(one: Agent, kind: Kind, count: int, rate_hz: float | None = None, first: int = 0) -> float:
+    """Appends events in hundreds with many appends open, at a rate or as fast as it goes.
 
-    AssertionError when one was not kept.
+    Returns when all are durable: the loop's time at which the last append was made, in seconds. AssertionError
+    when one was not kept.
     """
     rows = telemetry()
     waiting: deque[asyncio.Future[Appended]] = deque()
@@ -91,8 +92,10 @@ async def produce(one: Agent, kind: Kind, count: int, rate_hz: float | None = No
             await _kept(waiting.popleft())
         if rate_hz is not None:
             await asyncio.sleep(max(0.0, begun_s + (begin - first + GROUP) / rate_hz - loop.time()))
+    made_s = loop.time()
     while waiting:
         await _kept(waiting.popleft())
+    return made_s
 
 
 async def _kept(waiting: "asyncio.Future[Appended]") -> None:

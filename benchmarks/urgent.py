@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from benchmarks.edge import SUBJECT, agent, kind_of, produce, running
 from benchmarks.far_end import check
 from benchmarks.figures import Entry, NotWholeError, Row, Run, Samples, bound
 from benchmarks.process import party, tell
+from benchmarks.rivals.line import database
 from benchmarks.stage import stage
 from benchmarks.work import CYCLE, T0_MS, telemetry
 from gateway.model import Event, Stream
@@ -29,9 +31,24 @@ async def stall_ms(seconds: float) -> float:
     return worst_s * 1_000
 
 
-async def idle(seconds: float) -> None:
-    """A loop that does nothing else."""
-    tell(stall_ms=await stall_ms(seconds))
+async def idle(folder: str, seconds: float) -> None:
+    """What the machine does to somebody who asks for little: an idle loop, then raw commits at the same rate."""
+    stall = await stall_ms(seconds)
+    took_ms = await asyncio.to_thread(raw_commits, Path(folder) / "raw.db", round(RATE_HZ * seconds))
+    tell(stall_ms=stall, raw_p50=took_ms[len(took_ms) // 2], raw_p99=took_ms[int(len(took_ms) * 0.99)])
+
+
+def raw_commits(path: Path, count: int) -> list[float]:
+    """Milliseconds of each commit of one row with synchronous FULL, at the rate of the urgent events, sorted."""
+    db = database(path, "create table o(id integer primary key, body blob)", "full")
+    begun_s, took_ms = time.perf_counter(), []
+    for i in range(count):
+        time.sleep(max(0.0, begun_s + i / RATE_HZ - time.perf_counter()))
+        from_s = time.perf_counter()
+        db.execute("insert into o values(?, ?)", (i, bytes(200)))
+        took_ms.append((time.perf_counter() - from_s) * 1_000)
+    db.close()
+    return sorted(took_ms)
 
 
 async def load(identity: str, folder: str, broker: str, seconds: float, bulk: bool) -> None:
@@ -40,7 +57,7 @@ async def load(identity: str, folder: str, broker: str, seconds: float, bulk: bo
         await one.uplink.link.wait_online()
         took_ms: list[float] = []
         bulk_count = round(BULK_HZ * seconds) if bulk else 0
-        begun_s = time.monotonic()
+        begun_s = asyncio.get_running_loop().time()
         stall = group.create_task(stall_ms(seconds), name="stall")
         flood = group.create_task(_bulk(one, bulk_count), name="bulk")
         await _urgent(one, round(RATE_HZ * seconds), took_ms)
@@ -54,8 +71,7 @@ async def load(identity: str, folder: str, broker: str, seconds: float, bulk: bo
 
 
 async def _bulk(one: Agent, count: int) -> float:
-    await produce(one, kind_of(one, Stream.BULK), count, rate_hz=BULK_HZ)
-    return time.monotonic()
+    return await produce(one, kind_of(one, Stream.BULK), count, rate_hz=BULK_HZ)
 
 
 async def _urgent(one: Agent, count: int, took_ms: list[float]) -> None:
@@ -79,8 +95,9 @@ async def _one(one: Agent, event: Event, took_ms: list[float]) -> None:
 async def measure(run: Run) -> Figures:
     """An idle loop, urgent events alone, urgent events beside bulk."""
     seconds = (4.0 if run.quick else 10.0) * run.scale
-    async with party("benchmarks.urgent:idle", seconds=seconds) as quiet:
-        found: Figures = {"idle_stall": await quiet.told("stall_ms")}
+    async with party("benchmarks.urgent:idle", folder=str(run.folder), seconds=seconds) as quiet:
+        told = await quiet.told_all()
+    found: Figures = {"idle_stall": told["stall_ms"], "raw_p50": told["raw_p50"], "raw_p99": told["raw_p99"]}
     for name, bulk in (("alone", False), ("beside", True)):
         async with stage(run.folder / name) as place, place.cloud(0) as far_end:
             await far_end.told("ready")
@@ -102,12 +119,13 @@ def rows(samples: Samples) -> list[Row]:
     """A disk takes its time, so the bound for urgent events alone has its share in it."""
     over = Samples([{"x": one["alone_p99"] - 2 * one["fdatasync_ms"]} for one in samples.rounds])
     spread = "p50 {:.2f}, worst {:.1f}"
+    raw = f"raw SQLite p50 {samples.mid('raw_p50'):.2f}, p99 {samples.mid('raw_p99'):.2f}"
     alone, beside = (spread.format(samples.mid(f"{n}_p50"), samples.worst(f"{n}_worst")) for n in ("alone", "beside"))
     bulk_hz = samples.mid("bulk_hz")
     found = [
         Row(
-            f"urgent append, {RATE_HZ}/s, p99", f"{samples.mid('alone_p99'):.2f} ms", "<= 5 ms + 2 x fdatasync", alone,
-            "", over.mid("x") <= 5,
+            f"urgent append, {RATE_HZ}/s, p99", f"{samples.mid('alone_p99'):.2f} ms", "<= 5 ms + 2 x fdatasync",
+            f"{alone}; {raw}", "", over.mid("x") <= 5,
         ),
         bound(f"the same beside {bulk_hz:,.0f} bulk events/s", samples.mid("beside_p99"), 10, "ms", beside=beside),
     ]  # fmt: skip
