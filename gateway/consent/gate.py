@@ -86,8 +86,11 @@ class Gate:
         return bool(purposes) and not purposes & ~allowed(subject, self._current().granted)
 
     def may_keep(self, lane: Lane) -> bool:
-        """Whether events of a lane that was handed out earlier may still be written."""
-        return self.may_leave(lane.subject, lane.purposes)
+        """Whether events of a lane that was handed out earlier may still be written.
+
+        Not when its key was destroyed meanwhile: a no followed by a new yes does not bring back what came before.
+        """
+        return self._keyring.key(lane.key_id) is not None and self.may_leave(lane.subject, lane.purposes)
 
     def record(self, body: bytes, purposes: PurposeSet) -> bytes:
         """A serialised forecourt.v1.Record without the fields that `purposes` do not allow; raises InputError."""

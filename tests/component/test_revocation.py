@@ -13,6 +13,7 @@ from gateway.consent import Grant
 from gateway.errors import InputError
 from gateway.limits import KEY_TIDY_S
 from gateway.model import Event, PurposeSet, Stream, purpose_set
+from gateway.outbox.intake import LINGER_S
 from tests.component.devices import (
     ANALYTICS,
     DRIVING,
@@ -171,3 +172,19 @@ async def test_slots_make_room_once_their_rows_are_settled(tmp_path: Path) -> No
             freed.append(await guest.consent.tidy(guest.outbox.key_ids))
         assert freed == [0, 1]
         assert guest.consent.keyring.sets(GUEST) == []
+
+
+async def test_what_waited_for_its_commit_is_not_kept_by_a_new_yes(tmp_path: Path) -> None:
+    """Its key went with the no: it is denied, not accepted under a key that nothing opens."""
+    linger_s = {**LINGER_S, Stream.LIVE: 0.5}
+    async with device(tmp_path, linger_s=linger_s) as guest:
+        await guest.consent.grant([Grant(GUEST, DRIVING)])
+        waiting = guest.outbox.append(marked(kind(guest, D), GUEST, 1))
+        await guest.revocation.withdraw(GUEST, D)
+        await guest.consent.grant([Grant(GUEST, DRIVING)])
+        assert not waiting.done()
+        after = guest.outbox.append(marked(kind(guest, D), GUEST, 2))
+        assert (await waiting).denied == 1
+        assert (await after).kept == 1
+        assert [values for _, values in await read_all(guest, GUEST)] == [("marker-driving_behaviour-000002",)]
+        assert (await guest.outbox.books()).quarantined == 0
