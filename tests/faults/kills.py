@@ -11,6 +11,9 @@ Progress = Callable[[int, int], None]
 MODES = ("plain", "withdraw", "evict")
 LIVES = 25
 YOUNG_S, OLD_S = 0.35, 0.25
+TOLD_S_MAX = 60.0
+LATE = "withdraw-late"
+SAID = {"evict": b"\nevicted\n", LATE: b"\nw late\n"}
 
 
 def quiet(_: int, __: int) -> None:
@@ -34,7 +37,9 @@ async def agent_kills(folder: Path, kills: int, seed: int, progress: Progress = 
                     await one.stop_cloud()
                 elif one.cloud is None and life >= 0.8 * lives:
                     await one.start_cloud()
-                await _one_life(one, device, mode, first=life == 0)
+                until = _until_told(mode, life, lives)
+                now = LATE if until == SAID[LATE] else mode
+                await _one_life(one, device, now, first=life == 0, until=until)
                 done += 1
                 progress(done, kills)
             if one.cloud is None:
@@ -43,10 +48,19 @@ async def agent_kills(folder: Path, kills: int, seed: int, progress: Progress = 
     return verdict
 
 
-async def _one_life(one: World, device: str, mode: str, *, first: bool) -> None:
+def _until_told(mode: str, life: int, lives: int) -> bytes:
+    """What one life of a device waits for before its kill, so that a slow machine meets every fault too."""
+    if mode == "evict" and life < 0.8 * lives <= life + 1:
+        return SAID[mode]
+    return SAID[LATE] if mode == "withdraw" and life == lives - 1 else b""
+
+
+async def _one_life(one: World, device: str, mode: str, *, first: bool, until: bytes) -> None:
     child = await one.start_agent(device, mode, small=mode == "evict")
     # A store is made in some tens of milliseconds, an old one opened in fewer; either may be cut.
     await asyncio.sleep(one.rng.uniform(0.0, YOUNG_S if first else OLD_S) + (0.0 if one.rng.random() < 0.2 else 0.05))
+    if until:
+        await _until(lambda: until in one.log(device).read_bytes(), TOLD_S_MAX)
     await asyncio.to_thread(child.kill)
 
 

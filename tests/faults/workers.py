@@ -1,7 +1,7 @@
 """Agent and cloud as processes that may be killed at any point; must never tell an event that was not accepted.
 
-The agent writes `a N COUNT STREAM` once the events with values N .. N + COUNT - 1 are accepted, `w` when a withdrawal
-is done, and at the end of a quiet life its books as JSON.
+The agent writes `a N COUNT STREAM` once the events with values N .. N + COUNT - 1 are accepted, `w` (or `w late`)
+when a withdrawal is done, `evicted` when its store has overflowed, and at the end of a quiet life its books as JSON.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def tell(text: str) -> None:
 def agent(
     identity: str, folder: str, port: int, life: int, mode: str, store_bytes: int, quiet: bool, clean_start: bool = True
 ) -> int:
-    """One life of an agent. `mode`: plain, evict (floods a small store), withdraw, stop (heeds SIGTERM).
+    """One life of an agent. `mode`: plain, evict (floods a small store), withdraw(-late), stop (heeds SIGTERM).
 
     `quiet`: only drains, then tells.
     """
@@ -88,7 +88,7 @@ async def _agent(
         for stream, count in ((Stream.URGENT, 1), (Stream.LIVE, 2), (Stream.BULK, 12)):
             for index in range(count):
                 group.create_task(producer.flood(stream), name=f"flood-{stream.word}-{index}")
-        if mode == "withdraw":
+        if mode.startswith("withdraw"):
             group.create_task(producer.withdraw(), name="withdraw")
 
 
@@ -97,6 +97,8 @@ class Producer:
 
     def __init__(self, agent: Agent, subject: int, mode: str, rng: random.Random, numbers) -> None:  # type: ignore[no-untyped-def]
         self._agent, self._subject, self._mode, self._rng, self._numbers = agent, subject, mode, rng, numbers
+        self._evicted = False
+        self._before = agent.outbox.last[Stream.URGENT]
         self._kinds = {stream: self._kind(stream) for stream in (Stream.URGENT, Stream.LIVE, Stream.BULK)}
 
     def _kind(self, stream: Stream) -> Kind:
@@ -117,6 +119,9 @@ class Producer:
                 continue
             if kept.kept == len(events):
                 tell(f"a {numbers[0]} {len(numbers)} {stream.word}")
+            if self._mode == "evict" and not self._evicted and self._agent.outbox.counters["evicted_bags"]:
+                self._evicted = True
+                tell("evicted")
             await asyncio.sleep(0 if self._mode == "evict" and stream is Stream.BULK else pause_s)
 
     def _event(self, stream: Stream, number: int) -> Event:
@@ -126,7 +131,18 @@ class Producer:
         return Event(self._kinds[stream], self._subject, agent.clock.wall_us(), agent.received_ms(), values)
 
     async def withdraw(self) -> None:
-        """After a moment the guest says no to one purpose."""
-        await asyncio.sleep(self._rng.uniform(0.02, 0.15))
+        """After a moment, or once an event of this life was receipted, the guest says no to one purpose."""
+        late = self._mode == "withdraw-late"
+        if late:
+            await self._receipted()
+        else:
+            await asyncio.sleep(self._rng.uniform(0.02, 0.15))
         await self._agent.withdraw(self._subject, DRIVING)
-        tell("w")
+        tell("w late" if late else "w")
+
+    async def _receipted(self) -> None:
+        committed = asyncio.Event()
+        self._agent.store.on_commit.append(committed.set)
+        while self._agent.outbox.floor[Stream.URGENT] <= self._before:
+            committed.clear()
+            await committed.wait()
