@@ -107,7 +107,10 @@ FAULTS: tuple[Fault, ...] = (
                 "missing = [SeqRange(first, last)]",
             ),
         ),
-        ("tests/unit/cloud/test_admission.py::test_a_batch_takes_effect_once",),
+        (
+            "tests/unit/cloud/test_admission.py::test_a_batch_takes_effect_once",
+            "tests/faults/test_kills.py::test_the_cloud_may_be_killed_between_effect_and_receipt",
+        ),
     ),
     Fault(
         "a receipt leaves before what it promises is synced",

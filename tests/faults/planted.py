@@ -33,6 +33,16 @@ class Outcome(NamedTuple):
     failed: str
     output: str
 
+    @property
+    def caught(self) -> bool:
+        """Whether a test failed, rather than pytest."""
+        return self.code == _TESTS_FAILED and bool(self.failed)
+
+    def __str__(self) -> str:
+        if self.caught:
+            return f"caught by {self.failed}"
+        return f"NOT CAUGHT (pytest {self.code}) {self.output[-300:]}"
+
 
 def copy_tree(to: Path) -> None:
     """The files that git knows or would take."""
@@ -80,26 +90,26 @@ async def planted(folder: Path, size: int, seed: int, progress: Callable[[int, i
     verdict = Verdict()
     caught = 0
     tests = list(dict.fromkeys(test for fault in chosen for test in fault.tests))
-    control = await asyncio.to_thread(_in_a_copy, folder, None, tests)
+    control = (await asyncio.to_thread(_in_a_copy, folder, None, [tests]))[0]
     if control.code != 0:
         verdict.notes.append(f"the copy fails without any fault ({control.code}): {control.failed} {control.output}")
         verdict.unexplained += 1
     for done, fault in enumerate(chosen if control.code == 0 else ()):
-        outcome = await asyncio.to_thread(_in_a_copy, folder, fault, fault.tests)
-        good = outcome.code == _TESTS_FAILED and bool(outcome.failed)
-        caught += good
-        word = f"caught by {outcome.failed}" if good else f"NOT CAUGHT (pytest {outcome.code}) {outcome.output[-300:]}"
-        verdict.notes.append(f"{fault.name}: {word}")
+        outcomes = await asyncio.to_thread(_in_a_copy, folder, fault, [[test] for test in fault.tests])
+        caught += all(outcome.caught for outcome in outcomes)
+        verdict.notes.append(f"{fault.name}: {'; '.join(map(str, outcomes))}")
         progress(done + 1, len(chosen))
     verdict.unexplained += len(chosen) - caught
-    verdict.summary = f"{caught} of {len(chosen)} planted faults caught; without a fault the same tests pass"
+    passed = "pass" if control.code == 0 else "DO NOT PASS"
+    verdict.summary = f"{caught} of {len(chosen)} planted faults caught; without a fault the same tests {passed}"
     return verdict
 
 
-def _in_a_copy(folder: Path, fault: Fault | None, tests: Sequence[str]) -> Outcome:
+def _in_a_copy(folder: Path, fault: Fault | None, runs: Sequence[Sequence[str]]) -> list[Outcome]:
+    """One run after the other in one copy."""
     with tempfile.TemporaryDirectory(dir=folder) as here:
         tree = Path(here).resolve()
         copy_tree(tree)
         if fault is not None:
             plant(fault, tree)
-        return run_tests(tree, tests)
+        return [run_tests(tree, tests) for tests in runs]
