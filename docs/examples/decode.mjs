@@ -6,9 +6,8 @@ import * as zlib from "node:zlib";
 
 const EVENTS_MAX = 4096, BYTES_MAX = 4_000_000, TYPES = ["", "bool", "int", "float", "double", "string"];
 const READ = { int: [8, "readBigInt64LE"], float: [4, "readFloatLE"], double: [8, "readDoubleLE"] };
-const fail = (why) => { throw new Error(why); };
+const fail = (why) => { throw new Error(why); }, zigzag = (n) => BigInt.asIntN(64, (n >> 1n) ^ -(n & 1n));
 const utf8 = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-const zigzag = (n) => BigInt.asIntN(64, (n >> 1n) ^ -(n & 1n));
 function varint(bytes, at) { // [number, where the next field begins]
   for (let value = 0n, shift = 0n; shift < 70n && at < bytes.length; shift += 7n) {
     value |= BigInt(bytes[at] & 127) << shift;
@@ -28,10 +27,8 @@ function fields(bytes) { // {field: [values]}, a BigInt for each varint and byte
   }
   return found;
 }
-const all = (message, field) => message[field] ?? [];
-const one = (message, field, absent = 0n) => all(message, field).at(-1) ?? absent;
-const num = (message, field) => Number(one(message, field));
-const text = (message, field) => utf8(one(message, field, Buffer.alloc(0)));
+const all = (from, field) => from[field] ?? [], one = (from, field, absent = 0n) => all(from, field).at(-1) ?? absent;
+const num = (from, field) => Number(one(from, field)), text = (from, field) => utf8(one(from, field, Buffer.alloc(0)));
 function numbers(message, field, out = []) { // packed or not
   for (const part of all(message, field))
     if (typeof part === "bigint") out.push(part);
@@ -56,8 +53,8 @@ function column(message, type, count) {
   if (values.length < 1 || values.length > count || scale > 1e9) fail("a column that does not fit");
   return values.concat(Array(count - values.length).fill(values.at(-1))); // zeros at the end were left out
 }
-const event = (seq, shape, ts_us, received_ms, values) => ({ seq, kind: shape.kind, ts_us, received_ms,
-  values: shape.signals.length ? Object.fromEntries(shape.signals.map((s, i) => [s.path, values[i]])) : values });
+const event = (seq, { kind, signals }, ts_us, received_ms, values) => ({ seq, kind, ts_us, received_ms, values:
+  signals.length ? Object.fromEntries(signals.map((s, i) => [s.path, values[i] ?? fail("no value")])) : values });
 function columns(body, first, count, shapes) {
   const message = fields(body), which = numbers(message, 3), out = [];
   const [ts, received] = [1, 2].map((field) => column(fields(one(message, field)), "int", count));
@@ -70,24 +67,27 @@ function columns(body, first, count, shapes) {
   return out;
 }
 const rows = (message, first, shapes) => all(message, 1).map(fields).map((row, i) => {
-  const shape = shapes[num(row, 3)] ?? fail("an unknown shape"), values = all(row, 4).map(fields).map((v, n) => ({
+  const shape = shapes[num(row, 3)] ?? fail("an unknown shape"), read = (v, n) => ({
     bool: () => v[2][0] === 1n, int: () => zigzag(v[3][0]), float: () => v[4][0].readFloatLE(),
-    double: () => v[5][0].readDoubleLE(), string: () => utf8(v[6][0]) })[shape.signals[n].type]());
-  return event(first + BigInt(i), shape, BigInt.asIntN(64, one(row, 1)), one(row, 2), row[5]?.at(-1) ?? values);
+    double: () => v[5][0].readDoubleLE(), string: () => utf8(v[6][0]) })[shape.signals[n].type]();
+  const values = shape.signals.length ? all(row, 4).map(fields).map(read) : row[5].at(-1);
+  return event(first + BigInt(i), shape, BigInt.asIntN(64, one(row, 1)), one(row, 2), values);
 });
+const whole = ({ status, stdout }) => status === 0 ? stdout : fail("no program zstd, or it refuses the body");
 export const unzstd = (body) => zlib.zstdDecompressSync?.(body, { maxOutputLength: BYTES_MAX })
-  ?? spawnSync("zstd", ["-dcq"], { input: body, maxBuffer: BYTES_MAX }).stdout ?? fail("no zstd here");
+  ?? whole(spawnSync("zstd", ["-dcq"], { input: body, maxBuffer: BYTES_MAX }));
 /** Device, epoch, stream and events of a batch. `shapes`: those of an earlier batch of the same dictionary. */
 export function batch(payload, unpack = unzstd, shapes = {}) {
   const message = fields(payload), signals = {};
   for (const s of all(message, 6).map(fields)) signals[num(s, 1)] = { path: text(s, 2), type: TYPES[num(s, 3)] };
   for (const s of all(message, 7).map(fields))
     shapes[num(s, 1)] = { kind: text(s, 2), signals: numbers(s, 3).map((id) => signals[id] ?? fail("no such signal")) };
-  const events = all(message, 10).map(fields).flatMap((bag) => {
+  const events = (num(message, 3) === 4 ? [] : all(message, 10)).map(fields).flatMap((bag) => { // 4: control, no events
     const [first, count, codec, body] = [one(bag, 1), num(bag, 2), num(bag, 6), one(bag, 7, [])];
     if (count < 1 || count > EVENTS_MAX || codec < 1 || codec > 3) fail("a bag that cannot be read");
-    if (codec === 1) return rows(fields(one(bag, 8, [])), first, shapes); // control records (field 9) are not events
-    return codec === 2 ? rows(fields(unpack(body)), first, shapes) : columns(unpack(body), first, count, shapes);
+    const read = codec === 3 ? columns(unpack(body), first, count, shapes)
+      : rows(fields(codec === 1 ? one(bag, 8, []) : unpack(body)), first, shapes);
+    return read.flat().length === count ? read : fail("other events than the bag counts"); // flat leaves out holes
   });
   return { device: text(message, 1), epoch: message[2][0].readBigUInt64LE(), stream: num(message, 3), shapes, events };
 }

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from forecourt.v1 import event_pb2
 
+from gateway.wire.codec import ROWS_ZSTD
 from tests.golden.content import RELEASE
 from tests.golden.told import HERE
 from tests.kit.wires import DEVICE
@@ -52,3 +55,25 @@ def test_javascript_prints_a_batch_in_clear() -> None:
     assert [event["seq"] for event in events] == [event["seq"] for event in TOLD["batch_identity"]["told"]]
     assert events[1]["values"]["Vehicle.Speed"] == 0.25
     assert "not signed" in node(EXAMPLES / "print.mjs", file, topic + "x", KEY).stderr
+
+
+@pytest.mark.needs_node
+def test_javascript_never_reads_fewer_events_than_a_bag_counts(tmp_path: Path) -> None:
+    """A row less, a value less, a body that is no frame, is cut or outgrows the bound: refused, not half read."""
+    good = event_pb2.EventBatch.FromString((HERE / RELEASE / "batch_identity.bin").read_bytes())
+    short, narrow, alien, cut, bomb = (event_pb2.EventBatch.FromString(good.SerializeToString()) for _ in range(5))
+    del short.bags[0].rows.rows[-1]
+    del narrow.bags[0].rows.rows[3].values[-1]
+    plain = good.bags[0].rows.SerializeToString()
+    flood = event_pb2.Rows(rows=[*good.bags[0].rows.rows] * 4_000).SerializeToString()
+    frames = (b"nothing of the kind", zstandard.compress(plain)[:-9], zstandard.compress(flood))
+    for damaged, body in zip((alien, cut, bomb), frames, strict=True):
+        damaged.bags[0].codec = ROWS_ZSTD  # type: ignore[assignment]
+        damaged.bags[0].ClearField("rows")
+        damaged.bags[0].body = body
+    files = [tmp_path / str(number) for number in range(6)]
+    for file, batch in zip(files, (good, short, narrow, alien, cut, bomb), strict=True):
+        file.write_bytes(batch.SerializeToString())
+    done = node(Path(__file__).with_name("refuses.mjs"), *files)
+    events = sum(bag.count for bag in good.bags)
+    assert (json.loads(done.stdout), done.stderr) == ([events, None, None, None, None, None], "")
