@@ -121,7 +121,10 @@ def table(rows: Sequence[Row]) -> str:
     """The rows in columns."""
     head = Row("what", "ours", "goal", "beside", "ratio")
     word = {None: "-", True: "ok", False: "MISSED"}
-    cells = [(r.what, r.ours, r.goal, r.beside, r.ratio, "" if r is head else word[r.ok]) for r in (head, *rows)]
+    cells = [
+        (r.what, r.ours, r.goal, r.beside, r.ratio, word[r.ok] if r.ours and r is not head else "")
+        for r in (head, *rows)
+    ]
     widths = [max(len(line[i]) for line in cells) for i in range(6)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
