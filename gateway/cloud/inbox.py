@@ -182,6 +182,9 @@ class Inbox:
         except sqlite3.Error as error:
             log.error("inbox_refused", messages=len(letters), error=str(error))
             outcomes = [None] * len(letters)
+        except Exception as error:  # noqa: BLE001  the thread has to go on, or nobody is answered any more
+            log.error("inbox_failed", messages=len(letters), error=type(error).__name__)
+            outcomes = [None] * len(letters)
         self._tell([(letter.done, outcome) for letter, outcome in zip(letters, outcomes, strict=True)])
 
     def _tell(self, answers: Sequence[tuple[Done, Outcome | None]]) -> None:

@@ -195,3 +195,40 @@ def test_a_birth_alone_is_owed_a_receipt() -> None:
     assert owed
     assert [(device, len(r.streams), r.number) for device, r in receipts(owed, Hardened(3, {}), 1)] == [("car-1", 0, 3)]
     assert StreamKey("car-1", 5, Stream.LIVE) < StreamKey("car-2", 1, Stream.LIVE)
+
+
+class _Reopened(SqliteSink):
+    """A sink that fails at one batch, and then once more when it is opened again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+
+    def open(self, db: sqlite3.Connection) -> None:
+        """Fails once after a failure."""
+        if self.broken:
+            self.broken = False
+            raise RuntimeError("cannot be opened again")
+        super().open(db)
+
+    def write(self, db: sqlite3.Connection, effects: Sequence[Effects]) -> None:
+        """Fails when told."""
+        if self.broken:
+            raise RuntimeError("a mistake of the sink")
+        super().write(db, effects)
+
+
+async def test_a_sink_that_breaks_anyhow_leaves_the_inbox_alive(tmp_path: Path) -> None:
+    """The messages are not acknowledged, none is taken, and the next ones are answered."""
+    sink = _Reopened()
+    inbox = await Inbox.open(tmp_path / "cloud.db", KEYS.get, clock=ManualClock(), sink=sink)
+    desk = Desk(inbox, _Counting())
+    try:
+        assert (await desk.take(CAR.letter(forge.bag(1, 5))))[0] is not None
+        sink.broken = True
+        assert await desk.take(CAR.letter(forge.bag(6, 5))) == [None]
+        outcome = (await desk.take(CAR.letter(forge.bag(6, 5))))[0]
+        assert outcome is not None
+        assert outcome.new == 5
+    finally:
+        await inbox.aclose()
