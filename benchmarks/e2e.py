@@ -87,7 +87,7 @@ def _rival(name: str, told: dict[str, Any], count: int) -> Figures:
 
 async def measure(run: Run) -> Figures:
     """Everybody once, in an order that turns with the rounds."""
-    count = run.count(300_000, 100_000)
+    count = run.count(500_000, 200_000)
     sides: list[Callable[[], Coroutine[Any, Any, Figures]]] = [
         *(partial(ours, run.folder / f"ours-{window}", window, count) for window in WINDOWS),
         partial(line, run.folder / "line", run.count(200_000, 60_000)),
