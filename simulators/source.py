@@ -33,7 +33,7 @@ class DriveSource:
     @property
     def dropped(self) -> int:
         """Messages that the reader was too slow for."""
-        return self._tree.counters.dropped_messages + sum(box.dropped for box in self._boxes)
+        return self._tree.counters.dropped_messages
 
     # For the vehicle agent
 

@@ -29,21 +29,21 @@ class Batch(NamedTuple):
 class Mailbox:
     """One subscriber's batches, oldest first."""
 
-    __slots__ = ("_arrived", "_batches", "_room", "dropped")
+    __slots__ = ("_arrived", "_batches", "_room")
 
     def __init__(self, buffer_size: int = 0) -> None:
         self._batches: deque[Batch] = deque()
         self._room = buffer_size + 1
         self._arrived = asyncio.Event()
-        self.dropped = 0
 
-    def put(self, batch: Batch) -> None:
-        """Adds a batch, if need be at the cost of the oldest."""
-        if len(self._batches) >= self._room:
+    def put(self, batch: Batch) -> bool:
+        """Adds a batch; whether the oldest had to go for it."""
+        full = len(self._batches) >= self._room
+        if full:
             self._batches.popleft()
-            self.dropped += 1
         self._batches.append(batch)
         self._arrived.set()
+        return full
 
     @property
     def behind(self) -> bool:

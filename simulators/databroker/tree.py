@@ -125,7 +125,6 @@ class Tree:
                 entry.target_watchers.discard(box)
             self.boxes.discard(box)
             self.counters.subscriptions -= 1
-            self.counters.dropped_messages += box.dropped
             self.on_watch()
 
         return end
@@ -174,8 +173,7 @@ class Tree:
         entry.target = point
         self.counters.targets += 1
         for box in entry.target_watchers:
-            box.put(Batch({entry: point}, target=True))
-            self.counters.messages += 1
+            self._put(box, Batch({entry: point}, target=True))
 
     def actuate(self, orders: Sequence[tuple[Entry, v2.Value]]) -> None:
         """Hands orders to those who provide the actuators: all or none. Raises Refused."""
@@ -194,8 +192,11 @@ class Tree:
 
     def _tell(self, boxes: dict[Mailbox, dict[Entry, v2.Datapoint]]) -> None:
         for box, points in boxes.items():
-            box.put(Batch(points))
-        self.counters.messages += len(boxes)
+            self._put(box, Batch(points))
+
+    def _put(self, box: Mailbox, batch: Batch) -> None:
+        self.counters.messages += 1
+        self.counters.dropped_messages += box.put(batch)
 
 
 def stamp(ts_us: int) -> Timestamp:

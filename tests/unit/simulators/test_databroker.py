@@ -133,6 +133,7 @@ async def test_a_slow_watcher_keeps_the_newest(tree: Tree, size: int, kept: list
     end = tree.watch([tree.by_path[SPEED]], box)
     for value in range(10):
         tree.publish_values([(SPEED, float(value), value)])
+    assert tree.counters.dropped_messages == 10 - len(kept), "counted when it happens"
     assert len(box) == len(kept)
     assert [next(iter((await box.take()).points.values())).value.float for _ in kept] == kept
     end()
