@@ -11,6 +11,7 @@ import zstandard
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from forecourt.v1 import event_pb2
 
+from gateway.limits import BODY_DECODE_BYTES_MAX
 from gateway.wire.codec import ROWS_ZSTD
 from tests.golden.content import RELEASE
 from tests.golden.told import HERE
@@ -65,7 +66,8 @@ def test_javascript_never_reads_fewer_events_than_a_bag_counts(tmp_path: Path) -
     del short.bags[0].rows.rows[-1]
     del narrow.bags[0].rows.rows[3].values[-1]
     plain = good.bags[0].rows.SerializeToString()
-    flood = event_pb2.Rows(rows=[*good.bags[0].rows.rows] * 4_000).SerializeToString()
+    flood = event_pb2.Rows(rows=[*good.bags[0].rows.rows] * 8_000).SerializeToString()
+    assert len(flood) > BODY_DECODE_BYTES_MAX
     frames = (b"nothing of the kind", zstandard.compress(plain)[:-9], zstandard.compress(flood))
     for damaged, body in zip((alien, cut, bomb), frames, strict=True):
         damaged.bags[0].codec = ROWS_ZSTD  # type: ignore[assignment]
