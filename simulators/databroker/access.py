@@ -25,6 +25,10 @@ class Access(Protocol):
         """Whether the actuator may be moved."""
         ...
 
+    def expired(self) -> bool:
+        """Whether the caller may nothing any more; refuses nothing."""
+        ...
+
 
 class Everything:
     """No tokens: everybody may do everything."""
@@ -37,6 +41,10 @@ class Everything:
 
     def actuate(self, path: str) -> None:
         """See Access."""
+
+    def expired(self) -> bool:
+        """See Access."""
+        return False
 
 
 class Scopes:
@@ -68,8 +76,12 @@ class Scopes:
         """See Access."""
         self._judge(("actuate",), path)
 
+    def expired(self) -> bool:
+        """See Access."""
+        return self._now() >= self._expires_s
+
     def _judge(self, actions: Iterable[str], path: str) -> None:
-        if self._now() >= self._expires_s:
+        if self.expired():
             raise Refused(Why.EXPIRED, path)
         if not any(test(path) for action in actions for test in self._allowed[action]):
             raise Refused(Why.DENIED, path)

@@ -46,15 +46,20 @@ class ProviderStream:
         if refused is not None:
             raise refused
 
+    def expired(self) -> bool:
+        """See Provider."""
+        return self._access.expired()
+
+    def ready(self) -> bool:
+        """See Provider; one that does not take its orders is not ready when ORDERS_MAX wait."""
+        return not self._answers.full() and not self.expired()
+
     def actuate(self, orders: Sequence[tuple[Entry, v2.Value]]) -> None:
-        """See Provider; raises Refused when the provider does not take its orders."""
+        """See Provider."""
         wanted = [v2.ActuateRequest(signal_id=v2.SignalID(id=entry.id), value=value) for entry, value in orders]
-        try:
-            self._answers.put_nowait(
-                Answer(batch_actuate_stream_request=v2.BatchActuateStreamRequest(actuate_requests=wanted))
-            )
-        except asyncio.QueueFull:
-            raise Refused(Why.NO_PROVIDER, f"{ORDERS_MAX} orders wait already") from None
+        self._answers.put_nowait(
+            Answer(batch_actuate_stream_request=v2.BatchActuateStreamRequest(actuate_requests=wanted))
+        )
 
     async def _read(self, requests: AsyncIterator[v2.OpenProviderStreamRequest]) -> None:
         async for request in requests:
@@ -86,7 +91,7 @@ class ProviderStream:
             self._access.provide(entry.path)
             if entry.leaf.entry != "actuator":
                 raise Refused(Why.NO_ACTUATOR, entry.path)
-            if entry.provider not in {None, self}:
+            if entry.provider not in {None, self} and not entry.provider.expired():
                 raise Refused(Why.TAKEN, f"{entry.path} (id {entry.id})")
         for entry in entries:
             entry.provider = self

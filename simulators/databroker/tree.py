@@ -28,8 +28,16 @@ Point = tuple["Entry", v2.Datapoint]
 class Provider(Protocol):
     """Who moves actuators."""
 
+    def expired(self) -> bool:
+        """Whether it may not provide any more; then another may take its place."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether it takes orders now."""
+        ...
+
     def actuate(self, orders: "Sequence[tuple[Entry, v2.Value]]") -> None:
-        """Takes orders; must not wait."""
+        """Takes orders when it is ready; must not wait."""
         ...
 
 
@@ -183,7 +191,7 @@ class Tree:
             check(entry.leaf, value)
         groups: dict[Provider, list[tuple[Entry, v2.Value]]] = {}
         for entry, value in orders:
-            if entry.provider is None:
+            if entry.provider is None or not entry.provider.ready():
                 raise Refused(Why.NO_PROVIDER, f"{entry.path} (id {entry.id})")
             groups.setdefault(entry.provider, []).append((entry, value))
         for provider, group in groups.items():

@@ -74,7 +74,7 @@ async def subscribe(
     access: Access,
     send: Callable[[v1.SubscribeResponse], Awaitable[None]],
 ) -> None:
-    """What is named as it is now, then what changes of values and targets, for ever."""
+    """What is named as it is now, then what changes of values and targets, until the token expires."""
     if not request.entries:
         raise Refused(Why.MALFORMED, "Subscription request must contain at least one entry")
     present = v1.SubscribeResponse()
@@ -95,7 +95,10 @@ async def subscribe(
     try:
         await send(present)
         while True:
-            await send(_changes(await box.take()))
+            batch = await box.take()
+            if access.expired():
+                return
+            await send(_changes(batch))
     finally:
         end()
 

@@ -76,7 +76,7 @@ async def subscribe(
     access: Access,
     send: Callable[[v2.SubscribeResponse], Awaitable[None]],
 ) -> None:
-    """The present values of leaves, then what changes, for ever."""
+    """The present values of leaves, then what changes, until the token expires."""
     entries = [_readable(tree, v2.SignalID(path=path), access) for path in request.signal_paths]
     box = _mailbox(entries, request.buffer_size)
     end = tree.watch(entries, box)
@@ -84,6 +84,8 @@ async def subscribe(
         await send(v2.SubscribeResponse(entries={entry.path: entry.point for entry in entries}))
         while True:
             batch = await box.take()
+            if access.expired():
+                return
             await send(v2.SubscribeResponse(entries={entry.path: point for entry, point in batch.points.items()}))
     finally:
         end()
@@ -103,6 +105,8 @@ async def subscribe_by_id(
         await send(v2.SubscribeByIdResponse(entries={entry.id: entry.point for entry in entries}))
         while True:
             batch = await box.take()
+            if access.expired():
+                return
             await send(v2.SubscribeByIdResponse(entries={entry.id: point for entry, point in batch.points.items()}))
     finally:
         end()

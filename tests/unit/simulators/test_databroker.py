@@ -155,6 +155,15 @@ class Shelf:
 
     def __init__(self) -> None:
         self.orders: list[tuple[str, int]] = []
+        self.full = False
+
+    def expired(self) -> bool:
+        """See Provider."""
+        return False
+
+    def ready(self) -> bool:
+        """See Provider."""
+        return not self.full
 
     def actuate(self, orders: Sequence[tuple[Entry, v2.Value]]) -> None:
         """See Provider."""
@@ -178,6 +187,12 @@ def test_orders_go_out_together_or_not_at_all(tree: Tree) -> None:
     heating.provider = shelf
     tree.actuate([good, (heating, v2.Value(int32=5))])
     assert shelf.orders == [(SEAT, 200), (HEATING, 5)]
+    full = heating.provider = Shelf()
+    full.full = True
+    with pytest.raises(Refused) as raised:
+        tree.actuate([good, (heating, v2.Value(int32=6))])
+    assert raised.value.why is Why.NO_PROVIDER
+    assert (len(shelf.orders), full.orders) == (2, []), "a batch for two providers does not go out half"
     assert tree.counters.actuations == 2
 
 
