@@ -87,14 +87,24 @@ def victims(
         rows = change.db.execute(query, (after,)).fetchall()
         if not rows:
             break
+        rows = _worth(rows, goal - size)
         after = rows[-1][0]
         free = change.core.flights.claim(stream, (row[0] for row in rows))
         claims.append((stream, free))
-        for row in rows:
-            if row[0] in free and size < goal:
-                found.append(row)
-                size += cost(row[2])
+        chosen = [row for row in rows if row[0] in free]
+        found += chosen
+        size += sum(cost(row[2]) for row in chosen)
     return found
+
+
+def _worth(rows: list[tuple[int, int, int]], goal: int) -> list[tuple[int, int, int]]:
+    """The first rows that are worth `goal` bytes; no more is claimed, since hand-outs pass over what is."""
+    size = 0
+    for number, row in enumerate(rows, 1):
+        size += cost(row[2])
+        if size >= goal:
+            return rows[:number]
+    return rows
 
 
 def lose(change: Change, stream: Stream, rows: list[tuple[int, int, int]], reason: GapReason) -> bool:

@@ -212,6 +212,18 @@ def test_no_bag_is_both_claimed_and_in_flight() -> None:
     assert flights.count(Stream.LIVE) == 0
 
 
+def test_a_bag_that_two_commits_claim_is_free_after_both() -> None:
+    """The first commit is told late, when the second has claimed already: its end does not free what that one takes."""
+    flights = Flights()
+    assert flights.claim(Stream.BULK, [1]) == flights.claim(Stream.BULK, [1]) == {1}
+    flights.resolved(Stream.BULK, {1})
+    flights.begin_take()
+    assert flights.mark(Stream.BULK, [1]) == set()
+    flights.resolved(Stream.BULK, {1})
+    flights.begin_take()
+    assert flights.mark(Stream.BULK, [1]) == {1}
+
+
 async def test_purposes_travel_with_their_bag(tmp_path: Path) -> None:
     """Events for different purposes never share a bag."""
     async with bench(tmp_path) as one:
