@@ -5,8 +5,9 @@ and the packaged plan: names, types, units and ranges are those of VSS 6.0, the 
 """
 
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -15,11 +16,13 @@ from typing import Any, Final
 
 from gateway.errors import InputError
 from gateway.model import Value
+from simulators.databroker.patterns import PATH_MAX
 from simulators.databroker.values import KINDS, DataKind, array_of
 
 ENTRY_TYPES: Final = ("attribute", "sensor", "actuator")
 BYTES_MAX: Final = 64 << 20
 LEVELS_MAX: Final = 64
+PATH: Final = re.compile(r"[A-Za-z]\w*(?:\.\w+)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,17 @@ class Catalogue(Mapping[str, Leaf]):
         """Both; of a path in both the other's leaf."""
         return Catalogue({**self._leaves, **other._leaves}.values(), (*self.skipped, *other.skipped))
 
+    def with_inferred(self, path: str, sample_values: Collection[Value]) -> "Catalogue":
+        """With a sensor for a path that it does not know, of the narrowest type that holds all the samples.
+
+        What it knows it keeps as it is. Raises InputError without a sample, and for what is no path.
+        """
+        if path in self:
+            return self
+        if not PATH.fullmatch(path) or len(path) > PATH_MAX:
+            raise InputError(f"{path!r:.80} is no path of a signal")
+        return self | Catalogue.of([Leaf(path, _inferred(path, sample_values))])
+
     @classmethod
     def of(cls, leaves: Iterable[Leaf]) -> "Catalogue":
         """A catalogue of these leaves."""
@@ -111,6 +125,21 @@ class Catalogue(Mapping[str, Leaf]):
         if not leaves:
             raise InputError("no signal in it: give the JSON that `vspec export json` writes")
         return cls(leaves, skipped)
+
+
+def _inferred(path: str, values: Collection[Value]) -> str:
+    """Truths, whole numbers, numbers, words; whole numbers beyond 64 bits and mixtures are held by the next."""
+    if not values:
+        raise InputError(f"{path}: without a value its type is anybody's guess")
+    kinds = {type(value) for value in values}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        for name in ("int64", "uint64"):
+            low, high = KINDS[name].low, KINDS[name].high
+            if low is not None and high is not None and all(low <= int(value) <= high for value in values):
+                return name
+    return "double" if kinds <= {int, float} else "string"
 
 
 def _walk(nodes: object, prefix: str, level: int) -> Iterator[tuple[str, dict[str, Any]]]:

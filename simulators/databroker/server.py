@@ -45,6 +45,7 @@ class Databroker:
         self.counters = Counters()
         self._tls, self._tokens = tls, tokens
         self._runs = 0
+        self._first_id = 1
         self._changed = asyncio.Event()
         self._server: grpc.aio.Server | None = None
         self.tree = Tree(catalogue, self.counters)
@@ -63,11 +64,16 @@ class Databroker:
         """HOST:PORT."""
         return f"{self.host}:{self.port}"
 
-    async def start(self) -> None:
-        """Listens, after the first time on the same port, with no values and other ids. Raises ConfigError."""
+    async def start(self, *, new_ids: bool = True) -> None:
+        """Listens, after the first time on the same port, with no values. Raises ConfigError.
+
+        `new_ids`: signals have other numbers than before. Clients must not rely on old ones.
+        """
         if self._server is not None:
             raise ConfigError(f"the databroker listens already on {self.address}")
-        self.tree = Tree(self.catalogue, self.counters, 1 + self._runs * IDS_OF_A_RUN)
+        if new_ids:
+            self._first_id = 1 + self._runs * IDS_OF_A_RUN
+        self.tree = Tree(self.catalogue, self.counters, self._first_id)
         self.tree.on_watch = self._changed.set
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers(handlers(self.tree, self._admit))
@@ -88,11 +94,11 @@ class Databroker:
         if server is not None:
             await server.stop(grace_s)
 
-    async def restart(self, down_s: float = 0.0) -> None:
-        """Away for `down_s` seconds."""
+    async def restart(self, down_s: float = 0.0, *, new_ids: bool = True) -> None:
+        """Away for `down_s` seconds; see start."""
         await self.stop()
         await asyncio.sleep(down_s)
-        await self.start()
+        await self.start(new_ids=new_ids)
 
     def publish(self, updates: Sequence[Update]) -> list[tuple[str, str]]:
         """Publishes (path, value, microseconds since 1970) in order; returns those refused, with the reason.

@@ -250,6 +250,18 @@ async def test_after_a_restart_the_same_client_goes_on() -> None:
         assert broker.tree.by_path[SPEED].point.value.float == 3.0
 
 
+async def test_ids_are_kept_over_a_restart_when_asked() -> None:
+    """A client that kept them finds the same signals; by default all are others, also the second time."""
+    async with served() as (broker, _):
+        ids = [{path: entry.id for path, entry in broker.tree.by_path.items()}]
+        for new_ids in (False, True, False, True):
+            await broker.restart(new_ids=new_ids)
+            ids.append({path: entry.id for path, entry in broker.tree.by_path.items()})
+        assert ids[1] == ids[0]
+        assert ids[3] == ids[2]
+        assert len({number for run in (ids[0], ids[2], ids[4]) for number in run.values()}) == 3 * len(ids[0])
+
+
 async def test_a_taken_port_is_named() -> None:
     """Two databrokers on one port would share their clients."""
     async with served() as (broker, _):

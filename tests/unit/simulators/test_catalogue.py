@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import InputError
+from gateway.model import Value
 from simulators.databroker import Catalogue, Leaf
+from simulators.databroker.tree import Counters, Tree
 from simulators.drive.car import readings
 
 SPEED = {"type": "sensor", "datatype": "float", "unit": "km/h"}
@@ -75,6 +77,38 @@ def test_a_broken_catalogue_is_named(tmp_path: Path, content: str, why: str) -> 
     with pytest.raises(InputError, match=why) as raised:
         Catalogue.read(file)
     assert str(raised.value).startswith(str(file))
+
+
+@pytest.mark.parametrize(
+    ("values", "datatype"),
+    [
+        ([True, False], "boolean"),
+        ([3, -4], "int64"),
+        ([3, 2**63], "uint64"),
+        ([-1, 2**63], "double"),
+        ([2**64], "double"),
+        ([1, 2.5], "double"),
+        (["P0420", "U0100"], "string"),
+        ([True, 1], "string"),
+        ([1, "one"], "string"),
+    ],
+)
+def test_an_unknown_signal_gets_a_type_that_holds_its_values(values: list[Value], datatype: str) -> None:
+    """And the databroker takes every one of them."""
+    known = Catalogue.of([Leaf("Vehicle.Speed", "float", unit="km/h")])
+    found = known.with_inferred("Vehicle.Private.Thing", values)
+    assert list(found) == ["Vehicle.Speed", "Vehicle.Private.Thing"]
+    assert found["Vehicle.Private.Thing"].datatype == datatype
+    assert Tree(found, Counters()).publish_values([("Vehicle.Private.Thing", value, 1) for value in values]) == []
+
+
+def test_a_known_signal_stays_as_it_is() -> None:
+    """Whatever a recording shows of it; without values, or without a path, there is nothing to infer."""
+    known = Catalogue.of([Leaf("Vehicle.Speed", "float", unit="km/h")])
+    assert known.with_inferred("Vehicle.Speed", ["fast"]) is known
+    for path, values in (("Vehicle.New", []), ("Vehicle.*", [1]), ("Vehicle..New", [1]), ("A." + "b" * 1_000, [1])):
+        with pytest.raises(InputError):
+            known.with_inferred(path, values)
 
 
 def test_a_missing_catalogue_is_named(tmp_path: Path) -> None:
