@@ -115,7 +115,7 @@ class Batches:
         found = bags.read(taking.key, bag, stand, taking.known, missing)
         if stand.subject:
             received_us = stand.boot.wall_at_boot_us + 1_000 * min((min(e.received_ms) for e in found), default=0)
-            if self._control.withdrawn(taking.key.device, stand.subject, stand.purposes, received_us):
+            if self._control.withdrawn(taking.key, bag.first_seq, stand.subject, stand.purposes, received_us):
                 return False
         taking.effects += found
         return True

@@ -1,5 +1,6 @@
 """What devices tell in their control stream: gaps, answers, erasure, counts; must never be given a row of events."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from forecourt.v1 import control_pb2
 
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.poison import Poison, Reason
-from gateway.cloud.schema import signed
+from gateway.cloud.schema import signed, unsigned
 from gateway.cloud.sinks import Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.limits import CLOUD_SUBJECTS_CACHED_MAX
@@ -38,7 +39,7 @@ class Control:
 
     def __init__(self, db: sqlite3.Connection, streams: Streams, sink: Sink, count: Callable[[str, int], None]) -> None:
         self._db, self._streams, self._sink, self._count = db, streams, sink, count
-        self._withdrawn: dict[tuple[str, int], list[tuple[PurposeSet, int]]] = {}
+        self._withdrawn: dict[tuple[str, int], list[tuple[PurposeSet, int, int, str]]] = {}
 
     def take(self, key: StreamKey, seq: int, record: control_pb2.ControlRecord, now_us: int) -> Reply | None:
         """The effect of one record. Returns the answer that it carried, if it did.
@@ -54,25 +55,33 @@ class Control:
         if kind == "gap":
             self._gap(key.device, record.gap, now_us)
         elif kind == "erasure":
-            self._erase(key.device, record.erasure, record.at_us)
+            self._erase(key, record.erasure, record.at_us)
         elif kind == "reply":
             return self._reply(key.device, record.reply, now_us)
         return None
 
-    def withdrawn(self, device: str, subject: int, purposes: PurposeSet, received_us: int) -> bool:
-        """Whether events received at that wall time stand on consent that was withdrawn later.
+    def withdrawn(self, key: StreamKey, first: int, subject: int, purposes: PurposeSet, received_us: int) -> bool:
+        """Whether a bag that begins at `first` stands on consent that was withdrawn after its events were numbered.
 
         Such a copy was on its way when the device withdrew it. What is still allowed comes again, narrowed, under the
-        same numbers; of the rest the device tells a gap.
+        same numbers; of the rest the device tells a gap. Numbers decide within the epoch of the request. For a copy
+        of another epoch, or a request that tells no numbers, the time of receipt has to do.
         """
-        whose = (device, subject)
+        whose = (key.device, subject)
         if whose not in self._withdrawn:
             if len(self._withdrawn) >= CLOUD_SUBJECTS_CACHED_MAX:
                 self._withdrawn.clear()
             self._withdrawn[whose] = self._db.execute(
-                "select purposes, at_us from erased where device = ? and subject = ?", (device, signed(subject))
+                "select purposes, at_us, epoch, heads from erased where device = ? and subject = ?",
+                (key.device, signed(subject)),
             ).fetchall()
-        return any(purposes & gone and received_us <= at_us for gone, at_us in self._withdrawn[whose])
+        for gone, at_us, epoch, heads in self._withdrawn[whose]:
+            if not purposes & gone:
+                continue
+            last = json.loads(heads).get(str(int(key.stream))) if unsigned(epoch) == key.epoch else None
+            if (received_us <= at_us) if last is None else (first <= last):
+                return True
+        return False
 
     def forget(self) -> None:
         """A transaction was undone: the tables are the truth."""
@@ -95,7 +104,7 @@ class Control:
             )
             self._count("gap_numbers", sum(part.size for part in lost))
 
-    def _erase(self, device: str, request: control_pb2.ErasureRequest, at_us: int) -> None:
+    def _erase(self, key: StreamKey, request: control_pb2.ErasureRequest, at_us: int) -> None:
         purposes = 0
         for purpose in request.purposes:
             purposes |= 1 << purpose if purpose < 63 else 0
@@ -108,11 +117,13 @@ class Control:
             raise
         except Exception as error:
             raise Poison(Reason.SINK, f"erasure failed: {type(error).__name__}") from error
+        heads = json.dumps({str(head.stream): head.last for head in request.heads})
         self._db.execute(
-            "insert into erased values (?, ?, ?, ?, ?)", (device, signed(request.subject), purposes, at_us, events)
+            "insert into erased values (?, ?, ?, ?, ?, ?, ?)",
+            (key.device, signed(request.subject), purposes, at_us, events, signed(key.epoch), heads),
         )
-        self._db.execute("delete from poison where device = ?", (device,))
-        self._withdrawn.pop((device, request.subject), None)
+        self._db.execute("delete from poison where device = ?", (key.device,))
+        self._withdrawn.pop((key.device, request.subject), None)
 
     def _reply(self, device: str, reply: control_pb2.CommandReply, now_us: int) -> Reply | None:
         changed = self._db.execute(

@@ -125,9 +125,17 @@ class Outbox:
         return future
 
     def control_now(self, db: sqlite3.Connection, record: control_pb2.ControlRecord) -> int:
-        """Appends a control record in the transaction of a job; returns its number."""
+        """Appends a control record in the transaction of a job; returns its number.
+
+        A request for erasure is told which numbers were given by then.
+        """
         with change(self._core, db) as one:
-            return one.control([record])
+            told = control_pb2.ControlRecord()
+            told.CopyFrom(record)
+            if told.HasField("erasure"):
+                for stream in (Stream.URGENT, Stream.LIVE, Stream.BULK):
+                    told.erasure.heads.add(stream=stream, last=one.heads[stream].last)
+            return one.control([told])
 
     # Handing out
 

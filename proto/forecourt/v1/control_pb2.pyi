@@ -88,15 +88,25 @@ class CommandReply(_message.Message):
     result: bytes
     def __init__(self, command: _Optional[int] = ..., stage: _Optional[_Union[CommandStage, str]] = ..., reason: _Optional[str] = ..., result: _Optional[bytes] = ...) -> None: ...
 
+class StreamHead(_message.Message):
+    __slots__ = ("stream", "last")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    stream: int
+    last: int
+    def __init__(self, stream: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
+
 class ErasureRequest(_message.Message):
-    __slots__ = ("id", "subject", "purposes")
+    __slots__ = ("id", "subject", "purposes", "heads")
     ID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     PURPOSES_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
     id: int
     subject: int
     purposes: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, id: _Optional[int] = ..., subject: _Optional[int] = ..., purposes: _Optional[_Iterable[int]] = ...) -> None: ...
+    heads: _containers.RepeatedCompositeFieldContainer[StreamHead]
+    def __init__(self, id: _Optional[int] = ..., subject: _Optional[int] = ..., purposes: _Optional[_Iterable[int]] = ..., heads: _Optional[_Iterable[_Union[StreamHead, _Mapping]]] = ...) -> None: ...
 
 class Counters(_message.Message):
     __slots__ = ("counts",)

@@ -271,6 +271,17 @@ def test_a_copy_on_its_way_when_consent_was_withdrawn_has_no_effect(desk: Desk) 
     assert desk.take(CAR.sealed(person(forge.bag(6, 5), Purpose.DRIVING_BEHAVIOUR, subject=78)))[0].new == 5
 
 
+@pytest.mark.parametrize("at_us", [0, 4_000_000_000_000_000], ids=["clock at 1970", "clock of the next century"])
+def test_numbers_tell_a_late_copy_from_a_new_yes_whatever_the_clock_said(desk: Desk, at_us: int) -> None:
+    """The clock was wrong when the guest withdrew: copies up to the head are late, what follows is a new yes."""
+    record = erasure(at_us, Purpose.DRIVING_BEHAVIOUR)
+    record.erasure.heads.add(stream=int(Stream.LIVE), last=5)
+    desk.take(CAR.control(1, record))
+    assert desk.take(CAR.sealed(person(forge.bag(1, 5), Purpose.DRIVING_BEHAVIOUR)))[0].new == 0
+    assert desk.take(CAR.sealed(person(forge.bag(6, 5), Purpose.DRIVING_BEHAVIOUR)))[0].new == 5
+    assert desk.effects(LIVE) == list(range(6, 11))
+
+
 def test_boots_are_noted_as_known_by_now(desk: Desk) -> None:
     """A later batch corrects the wall time at which a boot began."""
     desk.take(CAR.letter(forge.bag(1, 1)))
