@@ -4,6 +4,7 @@ What is damaged is signed again by the right key: the code behind the signature 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -13,6 +14,9 @@ import zstandard
 from forecourt.v1 import downlink_pb2, event_pb2, record_pb2
 from google.protobuf.message import Message
 
+from gateway.cloud.audit import audit
+from gateway.cloud.poison import Reason
+from gateway.cloud.schema import open_database
 from gateway.errors import InputError
 from gateway.model import Kind, Stream, ValueType
 from gateway.wire.batch import read_batch
@@ -24,8 +28,10 @@ from gateway.wire.signing import SIGNATURE_BYTES, sign, verify
 from gateway.wire.topics import Topics, parse_up
 from tests.fuzz.mutate import mutated, reshaped
 from tests.golden.content import present
+from tests.kit.cloudside import Car, Desk
 from tests.kit.wires import DEVICE, DEVICE_KEY, TOPICS
 
+CAR = Car(TOPICS.device, key=DEVICE_KEY)
 KEY, PLACE = aead(bytes(32)), Place("car", 1, 2, 3, 4, 5)
 
 
@@ -58,6 +64,7 @@ def targets() -> dict[str, Target]:
     batches = [golden[name] for name in golden if name.startswith("batch")]
     found = [
         Target("batch", [batch.payload[:-SIGNATURE_BYTES] for batch in batches], _batch, event_pb2.EventBatch),
+        Target("inbox", [batch.payload[:-SIGNATURE_BYTES] for batch in batches], _inbox, event_pb2.EventBatch),
         Target("signature", [batch.payload for batch in batches], lambda data: verify(DEVICE, TOPICS.state, data)),
         Target("topic", [Topics("car").events(stream).encode() for stream in Stream] + [TOPICS.state.encode()], _topic),
         Target("seal", [seal(KEY, PLACE, b"a body")], lambda data: unseal(KEY, PLACE, data)),
@@ -97,6 +104,22 @@ def _batch(data: bytes) -> None:
             _judge(bag.codec, body, bag.first_seq, bag.count, types)
         return
     raise InputError("on no topic")
+
+
+def _inbox(data: bytes) -> None:
+    """The whole way into the cloud's database: what was admitted is there, once, and the books are right."""
+    with closing(open_database(":memory:")) as db:
+        desk, new = Desk(CAR, db=db), 0
+        for stream in Stream:
+            topic = TOPICS.events(stream)
+            new += sum(outcome.new for outcome in desk.take((topic, sign(DEVICE_KEY, topic, data))))
+        found = audit(db)
+        assert sum(item.effects for item in found) == new, "effects and books differ"
+        assert all(item.faithful and not item.duplicates for item in found), "an effect is altered or doubled"
+        caught = [why for _, why in desk.poison() if why == Reason.UNFORESEEN]
+        assert not caught, "an error that nobody foresaw was caught at the last net"
+    if not new:
+        raise InputError("on no topic")
 
 
 def _judge(codec: int, body: bytes, first_seq: int, count: int, types: Types) -> None:
