@@ -78,18 +78,18 @@ export const unzstd = (body) => zlib.zstdDecompressSync?.(body, { maxOutputLengt
   ?? whole(spawnSync("zstd", ["-dcq"], { input: body, maxBuffer: BYTES_MAX }));
 /** Device, epoch, stream and events of a batch. `shapes`: those of an earlier batch of the same dictionary. */
 export function batch(payload, unpack = unzstd, shapes = {}) {
-  const message = fields(payload), signals = {};
+  const message = fields(payload), stream = num(message, 3), epoch = one(message, 2, Buffer.alloc(8)), signals = {};
   for (const s of all(message, 6).map(fields)) signals[num(s, 1)] = { path: text(s, 2), type: TYPES[num(s, 3)] };
   for (const s of all(message, 7).map(fields))
     shapes[num(s, 1)] = { kind: text(s, 2), signals: numbers(s, 3).map((id) => signals[id] ?? fail("no such signal")) };
-  const events = (num(message, 3) === 4 ? [] : all(message, 10)).map(fields).flatMap((bag) => { // 4: control, no events
+  const events = (stream === 4 ? [] : all(message, 10)).map(fields).flatMap((bag) => { // 4: control, has no events
     const [first, count, codec, body] = [one(bag, 1), num(bag, 2), num(bag, 6), one(bag, 7, [])];
     if (count < 1 || count > EVENTS_MAX || codec < 1 || codec > 3) fail("a bag that cannot be read");
-    const read = codec === 3 ? columns(unpack(body), first, count, shapes)
-      : rows(fields(codec === 1 ? one(bag, 8, []) : unpack(body)), first, shapes);
+    const plain = codec === 1 ? one(bag, 8, []) : unpack(body);
+    const read = codec === 3 ? columns(plain, first, count, shapes) : rows(fields(plain), first, shapes);
     return read.flat().length === count ? read : fail("other events than the bag counts"); // flat leaves out holes
   });
-  return { device: text(message, 1), epoch: message[2][0].readBigUInt64LE(), stream: num(message, 3), shapes, events };
+  return { device: text(message, 1), epoch: epoch.readBigUInt64LE(), stream, shapes, events };
 }
 export function signed(topic, payload, key) { // whether it ends with the signature of that key (32 bytes)
   const spki = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), key]); // how Node takes a raw key

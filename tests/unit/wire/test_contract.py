@@ -1,6 +1,7 @@
 """The contract: enums of the model are its own, personal data is classified, style and history are kept."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_fields_of_a_consent_reference_are_known() -> None:
         f.name: classification(f) is not None for f in cast(Descriptor, event_pb2.ConsentReference.DESCRIPTOR).fields
     }
     assert fields == {"subject": True, "purposes": False, "records": False}
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_generated_code_is_current(tmp_path: Path, old: bool) -> None:
+    """What is committed is what the compiler makes; and a contract that was changed without it is noticed."""
+    copy = tmp_path / "proto"
+    shutil.copytree(PROTO, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    if old:
+        changed = copy / "forecourt" / "v1" / "event.proto"
+        changed.write_text(changed.read_text("utf-8").replace("bool replayed = 5;", "bool late = 5;"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, copy / "generate.py", "--check"], check=False, capture_output=True, text=True, timeout=25
+    )
+    assert done.returncode == old, done.stderr
+    assert ("event_pb2.py" in done.stderr) == old
 
 
 def buf(*command: str, home: Path) -> subprocess.CompletedProcess[str]:
