@@ -45,6 +45,9 @@ class Purpose(IntEnum):
     COCKPIT_MESSAGES = 6
     CDP_PROFILE = 7
     IDENTITY_LINK = 8
+    MARKETING_EMAIL = 9
+    MARKETING_PHONE = 10
+    MARKETING_MESSAGE = 11
     VEHICLE_OPERATION = 20
     SAFETY = 21
 
@@ -72,6 +75,21 @@ def purposes_of(bits: PurposeSet) -> tuple[Purpose, ...]:
     if purpose_set(found) != bits:
         raise ValueError("a set of purposes holds a bit that no purpose has")
     return found
+
+
+class Scope(IntEnum):
+    """How far data may go, each step including those before; numbers equal those of forecourt.v1.ConsentScope."""
+
+    NONE = 0
+    IN_VEHICLE = 1
+    SITE = 2
+    CLOUD = 3
+    CDP = 4
+
+    @property
+    def word(self) -> str:
+        """The name in settings and on screen, such as `in_vehicle`."""
+        return self.name.lower()
 
 
 class DataTier(IntEnum):
@@ -111,6 +129,7 @@ class GapReason(IntEnum):
     REVOKED = 3
     CORRUPT = 4
     QUARANTINED = 5
+    WIPED = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!forecourt/v1/classification.proto\x12\x0c\x66orecourt.v1\x1a google/protobuf/descriptor.proto\"_\n\x0e\x43lassification\x12$\n\x04tier\x18\x01 \x01(\x0e\x32\x16.forecourt.v1.DataTier\x12\'\n\x08purposes\x18\x02 \x03(\x0e\x32\x15.forecourt.v1.Purpose*\xb8\x02\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1d\n\x19PURPOSE_DRIVING_BEHAVIOUR\x10\x01\x12\x1b\n\x17PURPOSE_USAGE_ANALYTICS\x10\x02\x12\x13\n\x0fPURPOSE_PROFILE\x10\x03\x12\x1d\n\x19PURPOSE_INDOOR_NAVIGATION\x10\x04\x12\x1f\n\x1bPURPOSE_PERSONALISED_OFFERS\x10\x05\x12\x1c\n\x18PURPOSE_COCKPIT_MESSAGES\x10\x06\x12\x17\n\x13PURPOSE_CDP_PROFILE\x10\x07\x12\x19\n\x15PURPOSE_IDENTITY_LINK\x10\x08\x12\x1d\n\x19PURPOSE_VEHICLE_OPERATION\x10\x14\x12\x12\n\x0ePURPOSE_SAFETY\x10\x15*\x88\x01\n\x08\x44\x61taTier\x12\x19\n\x15\x44\x41TA_TIER_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_TIER_TECHNICAL\x10\x01\x12\x17\n\x13\x44\x41TA_TIER_BEHAVIOUR\x10\x02\x12\x16\n\x12\x44\x41TA_TIER_PERSONAL\x10\x03\x12\x17\n\x13\x44\x41TA_TIER_FORBIDDEN\x10\x04:O\n\x08personal\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1c.forecourt.v1.Classificationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!forecourt/v1/classification.proto\x12\x0c\x66orecourt.v1\x1a google/protobuf/descriptor.proto\"_\n\x0e\x43lassification\x12$\n\x04tier\x18\x01 \x01(\x0e\x32\x16.forecourt.v1.DataTier\x12\'\n\x08purposes\x18\x02 \x03(\x0e\x32\x15.forecourt.v1.Purpose*\x91\x03\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1d\n\x19PURPOSE_DRIVING_BEHAVIOUR\x10\x01\x12\x1b\n\x17PURPOSE_USAGE_ANALYTICS\x10\x02\x12\x13\n\x0fPURPOSE_PROFILE\x10\x03\x12\x1d\n\x19PURPOSE_INDOOR_NAVIGATION\x10\x04\x12\x1f\n\x1bPURPOSE_PERSONALISED_OFFERS\x10\x05\x12\x1c\n\x18PURPOSE_COCKPIT_MESSAGES\x10\x06\x12\x17\n\x13PURPOSE_CDP_PROFILE\x10\x07\x12\x19\n\x15PURPOSE_IDENTITY_LINK\x10\x08\x12\x1b\n\x17PURPOSE_MARKETING_EMAIL\x10\t\x12\x1b\n\x17PURPOSE_MARKETING_PHONE\x10\n\x12\x1d\n\x19PURPOSE_MARKETING_MESSAGE\x10\x0b\x12\x1d\n\x19PURPOSE_VEHICLE_OPERATION\x10\x14\x12\x12\n\x0ePURPOSE_SAFETY\x10\x15*\x88\x01\n\x08\x44\x61taTier\x12\x19\n\x15\x44\x41TA_TIER_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_TIER_TECHNICAL\x10\x01\x12\x17\n\x13\x44\x41TA_TIER_BEHAVIOUR\x10\x02\x12\x16\n\x12\x44\x41TA_TIER_PERSONAL\x10\x03\x12\x17\n\x13\x44\x41TA_TIER_FORBIDDEN\x10\x04:O\n\x08personal\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1c.forecourt.v1.Classificationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'forecourt.v1.classification
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PURPOSE']._serialized_start=183
-  _globals['_PURPOSE']._serialized_end=495
-  _globals['_DATATIER']._serialized_start=498
-  _globals['_DATATIER']._serialized_end=634
+  _globals['_PURPOSE']._serialized_end=584
+  _globals['_DATATIER']._serialized_start=587
+  _globals['_DATATIER']._serialized_end=723
   _globals['_CLASSIFICATION']._serialized_start=85
   _globals['_CLASSIFICATION']._serialized_end=180
 # @@protoc_insertion_point(module_scope)

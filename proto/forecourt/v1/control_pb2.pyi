@@ -1,4 +1,5 @@
 from forecourt.v1 import classification_pb2 as _classification_pb2
+from forecourt.v1 import consent_pb2 as _consent_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -16,6 +17,7 @@ class GapReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GAP_REASON_REVOKED: _ClassVar[GapReason]
     GAP_REASON_CORRUPT: _ClassVar[GapReason]
     GAP_REASON_QUARANTINED: _ClassVar[GapReason]
+    GAP_REASON_WIPED: _ClassVar[GapReason]
 
 class CommandStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +32,7 @@ GAP_REASON_EVICTED: GapReason
 GAP_REASON_REVOKED: GapReason
 GAP_REASON_CORRUPT: GapReason
 GAP_REASON_QUARANTINED: GapReason
+GAP_REASON_WIPED: GapReason
 COMMAND_STAGE_UNSPECIFIED: CommandStage
 COMMAND_STAGE_ACCEPTED: CommandStage
 COMMAND_STAGE_RUNNING: CommandStage
@@ -37,18 +40,24 @@ COMMAND_STAGE_DONE: CommandStage
 COMMAND_STAGE_FAILED: CommandStage
 
 class ControlRecord(_message.Message):
-    __slots__ = ("at_us", "gap", "reply", "erasure", "counters")
+    __slots__ = ("at_us", "gap", "reply", "erasure", "counters", "consent", "fetch", "session")
     AT_US_FIELD_NUMBER: _ClassVar[int]
     GAP_FIELD_NUMBER: _ClassVar[int]
     REPLY_FIELD_NUMBER: _ClassVar[int]
     ERASURE_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
+    FETCH_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     at_us: int
     gap: Gap
     reply: CommandReply
     erasure: ErasureRequest
     counters: Counters
-    def __init__(self, at_us: _Optional[int] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., reply: _Optional[_Union[CommandReply, _Mapping]] = ..., erasure: _Optional[_Union[ErasureRequest, _Mapping]] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ...) -> None: ...
+    consent: _consent_pb2.ConsentChange
+    fetch: _consent_pb2.ConsentFetch
+    session: _consent_pb2.SessionReport
+    def __init__(self, at_us: _Optional[int] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., reply: _Optional[_Union[CommandReply, _Mapping]] = ..., erasure: _Optional[_Union[ErasureRequest, _Mapping]] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., consent: _Optional[_Union[_consent_pb2.ConsentChange, _Mapping]] = ..., fetch: _Optional[_Union[_consent_pb2.ConsentFetch, _Mapping]] = ..., session: _Optional[_Union[_consent_pb2.SessionReport, _Mapping]] = ...) -> None: ...
 
 class ControlRecords(_message.Message):
     __slots__ = ("records",)

@@ -21,18 +21,20 @@ class StreamReceipt(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., stream: _Optional[int] = ..., floor: _Optional[int] = ..., above: _Optional[_Iterable[_Union[_control_pb2.Range, _Mapping]]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "signature")
+    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "signature")
     CLOUD_BOOT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_DICTIONARIES_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_RECORDS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     cloud_boot: int
     number: int
     streams: _containers.RepeatedCompositeFieldContainer[StreamReceipt]
     unknown_dictionaries: _containers.RepeatedScalarFieldContainer[int]
+    unknown_records: _containers.RepeatedScalarFieldContainer[str]
     signature: bytes
-    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloudState(_message.Message):
     __slots__ = ("cloud_boot", "online", "signature")

@@ -27,7 +27,7 @@ from forecourt.v1 import control_pb2 as forecourt_dot_v1_dot_control__pb2
 from forecourt.v1 import record_pb2 as forecourt_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66orecourt/v1/event.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/control.proto\x1a\x19\x66orecourt/v1/record.proto\"W\n\x06Signal\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04path\x18\x02 \x01(\t\x12%\n\x04type\x18\x03 \x01(\x0e\x32\x17.forecourt.v1.ValueType\x12\x0c\n\x04unit\x18\x04 \x01(\t\"2\n\x05Shape\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07signals\x18\x03 \x03(\r\"X\n\x04\x42oot\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x17\n\x0fwall_at_boot_us\x18\x02 \x01(\x03\x12+\n\x07quality\x18\x03 \x01(\x0e\x32\x1a.forecourt.v1.ClockQuality\"o\n\x10\x43onsentReference\x12!\n\x07subject\x18\x01 \x01(\x06\x42\x10\xca\xf3\x18\x0c\x08\x03\x12\x08\x01\x02\x03\x04\x05\x06\x07\x08\x12\'\n\x08purposes\x18\x02 \x03(\x0e\x32\x15.forecourt.v1.Purpose\x12\x0f\n\x07records\x18\x03 \x03(\t\"v\n\x0bSignalValue\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0e\n\x04\x62ool\x18\x02 \x01(\x08H\x00\x12\r\n\x03int\x18\x03 \x01(\x12H\x00\x12\x0f\n\x05\x66loat\x18\x04 \x01(\x02H\x00\x12\x10\n\x06\x64ouble\x18\x05 \x01(\x01H\x00\x12\x10\n\x06string\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\"\x89\x01\n\x03Row\x12\r\n\x05ts_us\x18\x01 \x01(\x03\x12\x13\n\x0breceived_ms\x18\x02 \x01(\x04\x12\r\n\x05shape\x18\x03 \x01(\r\x12)\n\x06values\x18\x04 \x03(\x0b\x32\x19.forecourt.v1.SignalValue\x12$\n\x06record\x18\x05 \x01(\x0b\x32\x14.forecourt.v1.Record\"\'\n\x04Rows\x12\x1f\n\x04rows\x18\x01 \x03(\x0b\x32\x11.forecourt.v1.Row\"I\n\x06\x43olumn\x12\x0e\n\x06\x64\x65ltas\x18\x01 \x03(\x12\x12\x10\n\x08\x65xponent\x18\x02 \x01(\r\x12\x0e\n\x06planes\x18\x03 \x01(\x0c\x12\r\n\x05words\x18\x04 \x03(\t\"=\n\x05Group\x12\r\n\x05shape\x18\x01 \x01(\r\x12%\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x14.forecourt.v1.Column\"\x8e\x01\n\x07\x43olumns\x12#\n\x05ts_us\x18\x01 \x01(\x0b\x32\x14.forecourt.v1.Column\x12)\n\x0breceived_ms\x18\x02 \x01(\x0b\x32\x14.forecourt.v1.Column\x12\x0e\n\x06shapes\x18\x03 \x03(\r\x12#\n\x06groups\x18\x04 \x03(\x0b\x32\x13.forecourt.v1.Group\"\xdb\x01\n\x03\x42\x61g\x12\x11\n\tfirst_seq\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07\x63onsent\x18\x03 \x01(\r\x12\x0c\n\x04\x62oot\x18\x04 \x01(\r\x12\x10\n\x08replayed\x18\x05 \x01(\x08\x12\"\n\x05\x63odec\x18\x06 \x01(\x0e\x32\x13.forecourt.v1.Codec\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\x12 \n\x04rows\x18\x08 \x01(\x0b\x32\x12.forecourt.v1.Rows\x12-\n\x07\x63ontrol\x18\t \x01(\x0b\x32\x1c.forecourt.v1.ControlRecords\"\xca\x02\n\nEventBatch\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12$\n\x06stream\x18\x03 \x01(\x0e\x32\x14.forecourt.v1.Stream\x12\x0e\n\x06number\x18\x04 \x01(\x04\x12\x12\n\ndictionary\x18\x05 \x01(\x06\x12%\n\x07signals\x18\x06 \x03(\x0b\x32\x14.forecourt.v1.Signal\x12#\n\x06shapes\x18\x07 \x03(\x0b\x32\x13.forecourt.v1.Shape\x12!\n\x05\x62oots\x18\x08 \x03(\x0b\x32\x12.forecourt.v1.Boot\x12\x30\n\x08\x63onsents\x18\t \x03(\x0b\x32\x1e.forecourt.v1.ConsentReference\x12\x1f\n\x04\x62\x61gs\x18\n \x03(\x0b\x32\x11.forecourt.v1.Bag\x12\x11\n\tsignature\x18\x0f \x01(\x0c*i\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x11\n\rSTREAM_URGENT\x10\x01\x12\x0f\n\x0bSTREAM_LIVE\x10\x02\x12\x0f\n\x0bSTREAM_BULK\x10\x03\x12\x12\n\x0eSTREAM_CONTROL\x10\x04*\x94\x01\n\tValueType\x12\x1a\n\x16VALUE_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fVALUE_TYPE_BOOL\x10\x01\x12\x12\n\x0eVALUE_TYPE_INT\x10\x02\x12\x14\n\x10VALUE_TYPE_FLOAT\x10\x03\x12\x15\n\x11VALUE_TYPE_DOUBLE\x10\x04\x12\x15\n\x11VALUE_TYPE_STRING\x10\x05*\x86\x01\n\x0c\x43lockQuality\x12\x1d\n\x19\x43LOCK_QUALITY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43LOCK_QUALITY_UNTRUSTED\x10\x01\x12\x1a\n\x16\x43LOCK_QUALITY_HOLDOVER\x10\x02\x12\x1e\n\x1a\x43LOCK_QUALITY_SYNCHRONISED\x10\x03*_\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODEC_IDENTITY\x10\x01\x12\x13\n\x0f\x43ODEC_ROWS_ZSTD\x10\x02\x12\x16\n\x12\x43ODEC_COLUMNS_ZSTD\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66orecourt/v1/event.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/control.proto\x1a\x19\x66orecourt/v1/record.proto\"W\n\x06Signal\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04path\x18\x02 \x01(\t\x12%\n\x04type\x18\x03 \x01(\x0e\x32\x17.forecourt.v1.ValueType\x12\x0c\n\x04unit\x18\x04 \x01(\t\"2\n\x05Shape\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07signals\x18\x03 \x03(\r\"X\n\x04\x42oot\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x17\n\x0fwall_at_boot_us\x18\x02 \x01(\x03\x12+\n\x07quality\x18\x03 \x01(\x0e\x32\x1a.forecourt.v1.ClockQuality\"r\n\x10\x43onsentReference\x12$\n\x07subject\x18\x01 \x01(\x06\x42\x13\xca\xf3\x18\x0f\x08\x03\x12\x0b\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x12\'\n\x08purposes\x18\x02 \x03(\x0e\x32\x15.forecourt.v1.Purpose\x12\x0f\n\x07records\x18\x03 \x03(\t\"v\n\x0bSignalValue\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0e\n\x04\x62ool\x18\x02 \x01(\x08H\x00\x12\r\n\x03int\x18\x03 \x01(\x12H\x00\x12\x0f\n\x05\x66loat\x18\x04 \x01(\x02H\x00\x12\x10\n\x06\x64ouble\x18\x05 \x01(\x01H\x00\x12\x10\n\x06string\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\"\x89\x01\n\x03Row\x12\r\n\x05ts_us\x18\x01 \x01(\x03\x12\x13\n\x0breceived_ms\x18\x02 \x01(\x04\x12\r\n\x05shape\x18\x03 \x01(\r\x12)\n\x06values\x18\x04 \x03(\x0b\x32\x19.forecourt.v1.SignalValue\x12$\n\x06record\x18\x05 \x01(\x0b\x32\x14.forecourt.v1.Record\"\'\n\x04Rows\x12\x1f\n\x04rows\x18\x01 \x03(\x0b\x32\x11.forecourt.v1.Row\"I\n\x06\x43olumn\x12\x0e\n\x06\x64\x65ltas\x18\x01 \x03(\x12\x12\x10\n\x08\x65xponent\x18\x02 \x01(\r\x12\x0e\n\x06planes\x18\x03 \x01(\x0c\x12\r\n\x05words\x18\x04 \x03(\t\"=\n\x05Group\x12\r\n\x05shape\x18\x01 \x01(\r\x12%\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x14.forecourt.v1.Column\"\x8e\x01\n\x07\x43olumns\x12#\n\x05ts_us\x18\x01 \x01(\x0b\x32\x14.forecourt.v1.Column\x12)\n\x0breceived_ms\x18\x02 \x01(\x0b\x32\x14.forecourt.v1.Column\x12\x0e\n\x06shapes\x18\x03 \x03(\r\x12#\n\x06groups\x18\x04 \x03(\x0b\x32\x13.forecourt.v1.Group\"\xdb\x01\n\x03\x42\x61g\x12\x11\n\tfirst_seq\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07\x63onsent\x18\x03 \x01(\r\x12\x0c\n\x04\x62oot\x18\x04 \x01(\r\x12\x10\n\x08replayed\x18\x05 \x01(\x08\x12\"\n\x05\x63odec\x18\x06 \x01(\x0e\x32\x13.forecourt.v1.Codec\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\x12 \n\x04rows\x18\x08 \x01(\x0b\x32\x12.forecourt.v1.Rows\x12-\n\x07\x63ontrol\x18\t \x01(\x0b\x32\x1c.forecourt.v1.ControlRecords\"\xca\x02\n\nEventBatch\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12$\n\x06stream\x18\x03 \x01(\x0e\x32\x14.forecourt.v1.Stream\x12\x0e\n\x06number\x18\x04 \x01(\x04\x12\x12\n\ndictionary\x18\x05 \x01(\x06\x12%\n\x07signals\x18\x06 \x03(\x0b\x32\x14.forecourt.v1.Signal\x12#\n\x06shapes\x18\x07 \x03(\x0b\x32\x13.forecourt.v1.Shape\x12!\n\x05\x62oots\x18\x08 \x03(\x0b\x32\x12.forecourt.v1.Boot\x12\x30\n\x08\x63onsents\x18\t \x03(\x0b\x32\x1e.forecourt.v1.ConsentReference\x12\x1f\n\x04\x62\x61gs\x18\n \x03(\x0b\x32\x11.forecourt.v1.Bag\x12\x11\n\tsignature\x18\x0f \x01(\x0c*i\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x11\n\rSTREAM_URGENT\x10\x01\x12\x0f\n\x0bSTREAM_LIVE\x10\x02\x12\x0f\n\x0bSTREAM_BULK\x10\x03\x12\x12\n\x0eSTREAM_CONTROL\x10\x04*\x94\x01\n\tValueType\x12\x1a\n\x16VALUE_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fVALUE_TYPE_BOOL\x10\x01\x12\x12\n\x0eVALUE_TYPE_INT\x10\x02\x12\x14\n\x10VALUE_TYPE_FLOAT\x10\x03\x12\x15\n\x11VALUE_TYPE_DOUBLE\x10\x04\x12\x15\n\x11VALUE_TYPE_STRING\x10\x05*\x86\x01\n\x0c\x43lockQuality\x12\x1d\n\x19\x43LOCK_QUALITY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43LOCK_QUALITY_UNTRUSTED\x10\x01\x12\x1a\n\x16\x43LOCK_QUALITY_HOLDOVER\x10\x02\x12\x1e\n\x1a\x43LOCK_QUALITY_SYNCHRONISED\x10\x03*_\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODEC_IDENTITY\x10\x01\x12\x13\n\x0f\x43ODEC_ROWS_ZSTD\x10\x02\x12\x16\n\x12\x43ODEC_COLUMNS_ZSTD\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'forecourt.v1.event_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONSENTREFERENCE'].fields_by_name['subject']._loaded_options = None
-  _globals['_CONSENTREFERENCE'].fields_by_name['subject']._serialized_options = b'\312\363\030\014\010\003\022\010\001\002\003\004\005\006\007\010'
-  _globals['_STREAM']._serialized_start=1615
-  _globals['_STREAM']._serialized_end=1720
-  _globals['_VALUETYPE']._serialized_start=1723
-  _globals['_VALUETYPE']._serialized_end=1871
-  _globals['_CLOCKQUALITY']._serialized_start=1874
-  _globals['_CLOCKQUALITY']._serialized_end=2008
-  _globals['_CODEC']._serialized_start=2010
-  _globals['_CODEC']._serialized_end=2105
+  _globals['_CONSENTREFERENCE'].fields_by_name['subject']._serialized_options = b'\312\363\030\017\010\003\022\013\001\002\003\004\005\006\007\010\t\n\013'
+  _globals['_STREAM']._serialized_start=1618
+  _globals['_STREAM']._serialized_end=1723
+  _globals['_VALUETYPE']._serialized_start=1726
+  _globals['_VALUETYPE']._serialized_end=1874
+  _globals['_CLOCKQUALITY']._serialized_start=1877
+  _globals['_CLOCKQUALITY']._serialized_end=2011
+  _globals['_CODEC']._serialized_start=2013
+  _globals['_CODEC']._serialized_end=2108
   _globals['_SIGNAL']._serialized_start=132
   _globals['_SIGNAL']._serialized_end=219
   _globals['_SHAPE']._serialized_start=221
@@ -51,21 +51,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOT']._serialized_start=273
   _globals['_BOOT']._serialized_end=361
   _globals['_CONSENTREFERENCE']._serialized_start=363
-  _globals['_CONSENTREFERENCE']._serialized_end=474
-  _globals['_SIGNALVALUE']._serialized_start=476
-  _globals['_SIGNALVALUE']._serialized_end=594
-  _globals['_ROW']._serialized_start=597
-  _globals['_ROW']._serialized_end=734
-  _globals['_ROWS']._serialized_start=736
-  _globals['_ROWS']._serialized_end=775
-  _globals['_COLUMN']._serialized_start=777
-  _globals['_COLUMN']._serialized_end=850
-  _globals['_GROUP']._serialized_start=852
-  _globals['_GROUP']._serialized_end=913
-  _globals['_COLUMNS']._serialized_start=916
-  _globals['_COLUMNS']._serialized_end=1058
-  _globals['_BAG']._serialized_start=1061
-  _globals['_BAG']._serialized_end=1280
-  _globals['_EVENTBATCH']._serialized_start=1283
-  _globals['_EVENTBATCH']._serialized_end=1613
+  _globals['_CONSENTREFERENCE']._serialized_end=477
+  _globals['_SIGNALVALUE']._serialized_start=479
+  _globals['_SIGNALVALUE']._serialized_end=597
+  _globals['_ROW']._serialized_start=600
+  _globals['_ROW']._serialized_end=737
+  _globals['_ROWS']._serialized_start=739
+  _globals['_ROWS']._serialized_end=778
+  _globals['_COLUMN']._serialized_start=780
+  _globals['_COLUMN']._serialized_end=853
+  _globals['_GROUP']._serialized_start=855
+  _globals['_GROUP']._serialized_end=916
+  _globals['_COLUMNS']._serialized_start=919
+  _globals['_COLUMNS']._serialized_end=1061
+  _globals['_BAG']._serialized_start=1064
+  _globals['_BAG']._serialized_end=1283
+  _globals['_EVENTBATCH']._serialized_start=1286
+  _globals['_EVENTBATCH']._serialized_end=1616
 # @@protoc_insertion_point(module_scope)

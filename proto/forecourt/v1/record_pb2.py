@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from forecourt.v1 import classification_pb2 as forecourt_dot_v1_dot_classification__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66orecourt/v1/record.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\"6\n\x06Record\x12\"\n\x04trip\x18\x01 \x01(\x0b\x32\x12.forecourt.v1.TripH\x00\x42\x08\n\x06record\"\xb4\x01\n\x04Trip\x12\x16\n\x02id\x18\x01 \x01(\x06\x42\n\xca\xf3\x18\x06\x08\x02\x12\x02\x01\x02\x12\x33\n\x05phase\x18\x02 \x01(\x0e\x32\x18.forecourt.v1.Trip.PhaseB\n\xca\xf3\x18\x06\x08\x02\x12\x02\x01\x02\x12\x1d\n\ndistance_m\x18\x03 \x01(\x01\x42\t\xca\xf3\x18\x05\x08\x02\x12\x01\x01\"@\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPHASE_BEGAN\x10\x01\x12\x0f\n\x0bPHASE_ENDED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66orecourt/v1/record.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\"b\n\x06Record\x12\"\n\x04trip\x18\x01 \x01(\x0b\x32\x12.forecourt.v1.TripH\x00\x12*\n\x04link\x18\x02 \x01(\x0b\x32\x1a.forecourt.v1.IdentityLinkH\x00\x42\x08\n\x06record\"\xb4\x01\n\x04Trip\x12\x16\n\x02id\x18\x01 \x01(\x06\x42\n\xca\xf3\x18\x06\x08\x02\x12\x02\x01\x02\x12\x33\n\x05phase\x18\x02 \x01(\x0e\x32\x18.forecourt.v1.Trip.PhaseB\n\xca\xf3\x18\x06\x08\x02\x12\x02\x01\x02\x12\x1d\n\ndistance_m\x18\x03 \x01(\x01\x42\t\xca\xf3\x18\x05\x08\x02\x12\x01\x01\"@\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPHASE_BEGAN\x10\x01\x12\x0f\n\x0bPHASE_ENDED\x10\x02\"a\n\x0cIdentityLink\x12\x19\n\x06person\x18\x01 \x01(\tB\t\xca\xf3\x18\x05\x08\x03\x12\x01\x08\x12\x19\n\x06unlink\x18\x02 \x01(\x08\x42\t\xca\xf3\x18\x05\x08\x03\x12\x01\x08\x12\x1b\n\x08\x62\x61\x63kfill\x18\x03 \x01(\x08\x42\t\xca\xf3\x18\x05\x08\x03\x12\x01\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRIP'].fields_by_name['phase']._serialized_options = b'\312\363\030\006\010\002\022\002\001\002'
   _globals['_TRIP'].fields_by_name['distance_m']._loaded_options = None
   _globals['_TRIP'].fields_by_name['distance_m']._serialized_options = b'\312\363\030\005\010\002\022\001\001'
+  _globals['_IDENTITYLINK'].fields_by_name['person']._loaded_options = None
+  _globals['_IDENTITYLINK'].fields_by_name['person']._serialized_options = b'\312\363\030\005\010\003\022\001\010'
+  _globals['_IDENTITYLINK'].fields_by_name['unlink']._loaded_options = None
+  _globals['_IDENTITYLINK'].fields_by_name['unlink']._serialized_options = b'\312\363\030\005\010\003\022\001\010'
+  _globals['_IDENTITYLINK'].fields_by_name['backfill']._loaded_options = None
+  _globals['_IDENTITYLINK'].fields_by_name['backfill']._serialized_options = b'\312\363\030\005\010\003\022\001\010'
   _globals['_RECORD']._serialized_start=78
-  _globals['_RECORD']._serialized_end=132
-  _globals['_TRIP']._serialized_start=135
-  _globals['_TRIP']._serialized_end=315
-  _globals['_TRIP_PHASE']._serialized_start=251
-  _globals['_TRIP_PHASE']._serialized_end=315
+  _globals['_RECORD']._serialized_end=176
+  _globals['_TRIP']._serialized_start=179
+  _globals['_TRIP']._serialized_end=359
+  _globals['_TRIP_PHASE']._serialized_start=295
+  _globals['_TRIP_PHASE']._serialized_end=359
+  _globals['_IDENTITYLINK']._serialized_start=361
+  _globals['_IDENTITYLINK']._serialized_end=458
 # @@protoc_insertion_point(module_scope)

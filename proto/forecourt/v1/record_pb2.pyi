@@ -8,10 +8,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Record(_message.Message):
-    __slots__ = ("trip",)
+    __slots__ = ("trip", "link")
     TRIP_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
     trip: Trip
-    def __init__(self, trip: _Optional[_Union[Trip, _Mapping]] = ...) -> None: ...
+    link: IdentityLink
+    def __init__(self, trip: _Optional[_Union[Trip, _Mapping]] = ..., link: _Optional[_Union[IdentityLink, _Mapping]] = ...) -> None: ...
 
 class Trip(_message.Message):
     __slots__ = ("id", "phase", "distance_m")
@@ -30,3 +32,13 @@ class Trip(_message.Message):
     phase: Trip.Phase
     distance_m: float
     def __init__(self, id: _Optional[int] = ..., phase: _Optional[_Union[Trip.Phase, str]] = ..., distance_m: _Optional[float] = ...) -> None: ...
+
+class IdentityLink(_message.Message):
+    __slots__ = ("person", "unlink", "backfill")
+    PERSON_FIELD_NUMBER: _ClassVar[int]
+    UNLINK_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_FIELD_NUMBER: _ClassVar[int]
+    person: str
+    unlink: bool
+    backfill: bool
+    def __init__(self, person: _Optional[str] = ..., unlink: _Optional[bool] = ..., backfill: _Optional[bool] = ...) -> None: ...
