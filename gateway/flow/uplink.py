@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -186,6 +187,8 @@ class Uplink:
 
     async def _session(self, connection: Connection) -> None:
         self._connection = connection
+        with suppress(StoreError):  # what has its receipt is not to be sent again
+            await self._outbox.flush()
         for stream in Stream:
             self._outbox.release(stream)
         self._window.connected(self._outbox.last, self._outbox.floor)

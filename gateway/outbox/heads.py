@@ -52,16 +52,16 @@ class Head:
 
 
 FIELDS = [field.name for field in fields(Head)]
-_NAMES = ", ".join(FIELDS)
 _numbers: Callable[[Head], tuple[int, ...]] = attrgetter(*FIELDS)
-_SAVE = f"insert or replace into head({_NAMES}, head_check) values({', '.join('?' * 11)})"
+_LOAD = f"select * from tally where id between {min(Stream)} and {max(Stream)}"
+_SAVE = f"insert or replace into tally values({', '.join('?' * 11)})"
 
 
 def load(db: sqlite3.Connection, epoch: int) -> dict[Stream, Head]:
     """The heads of all streams; raises Damaged when one was altered."""
     heads = {stream: Head(stream) for stream in Stream}
-    for *numbers, check in db.execute(f"select {_NAMES}, head_check from head"):
-        if check != check_numbers(epoch, *numbers) or numbers[0] not in heads:
+    for *numbers, check in db.execute(_LOAD):
+        if check != check_numbers(epoch, *numbers):
             raise Damaged("head")
         heads[Stream(numbers[0])] = Head(*numbers)
     return heads
@@ -74,7 +74,7 @@ def holds(epoch: int, numbers: Sequence[object], check: object) -> bool:
 
 
 def save(db: sqlite3.Connection, epoch: int, head: Head) -> None:
-    """Writes one head."""
+    """Writes one head, into the store's tally: on the page that every commit writes anyway."""
     numbers = _numbers(head)
     db.execute(_SAVE, (*numbers, check_numbers(epoch, *numbers)))
 

@@ -33,6 +33,18 @@ class Collecting(Generic[T]):
             if future is not None:
                 self._open.waiting.append(future)
 
+    async def flush(self) -> None:
+        """Returns once what was added before is durable, by a commit of its own if need be; raises its error."""
+        one = self._open
+        if one is None or one.over:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        one.waiting.append(future)
+        with self._lock:
+            if not one.closed:
+                self._store.schedule(one)
+        await future
+
 
 class _Round(Generic[T]):
     def __init__(
@@ -41,7 +53,7 @@ class _Round(Generic[T]):
         self._store, self._lock, self._write = store, lock, write
         self.items: list[T] = []
         self.waiting: list[asyncio.Future[None]] = []
-        self.closed = False
+        self.closed = self.over = False
 
     def run(self, db: sqlite3.Connection) -> None:
         """Writes what was collected."""
@@ -54,6 +66,7 @@ class _Round(Generic[T]):
         """Answers all who still wait; a round that a dead store never ran is closed here."""
         with self._lock:
             self.closed = True
+        self.over = True
         for future in self.waiting:
             if future.done():
                 continue

@@ -151,13 +151,17 @@ class Outbox:
         self._core.flights.release(stream, None if bags is None else [bag.first for bag in bags])
 
     def settle(self, stream: Stream, floor: int, above: Sequence[SeqRange] = ()) -> bool:
-        """A receipt; rides on the next commit. False, and counted, when it names a number that was never given."""
+        """A receipt; rides on the next commit, see `flush`. False, and counted, when it names a number never given."""
         receipt = receipts.Settle(stream, floor, tuple(above))
         if not receipt.honest(self._heads[stream].last):
             self._core.counters["bad_receipts"] += 1
             return False
         self._settles.add(receipt)
         return True
+
+    async def flush(self) -> None:
+        """Returns once the receipts so far are durable, which otherwise ride on a commit in SETTLE_LINGER_S at most."""
+        await self._settles.flush()
 
     async def quarantine(self, stream: Stream, firsts: Iterable[int], reason: GapReason) -> int:
         """Sets bags (by first number) apart with a gap, durably; returns how many there were."""
@@ -262,15 +266,17 @@ class Outbox:
         return list(self._core.references.boots.values())
 
     async def books(self) -> Books:
-        """The books of all streams; raises StoreError, and condemns the store, when they do not balance."""
+        """The books of all streams, receipts included; raises StoreError, and condemns it, when they do not balance."""
         return law.total(await self.books_by_stream())
 
     async def books_by_stream(self) -> dict[Stream, Books]:
-        """The books of each stream, from one snapshot."""
+        """The books of each stream, from one snapshot, after the receipts so far."""
+        await self.flush()
         return await self._store.read(lambda db: law.by_stream(self._core, db))
 
     async def stats(self) -> dict[Stream, StreamStats]:
-        """Every stream at a glance."""
+        """Every stream at a glance, after the receipts so far."""
+        await self.flush()
         return await self._store.read(lambda db: law.stats(self._core, db))
 
     def _durable(self, db: sqlite3.Connection) -> None:

@@ -81,7 +81,7 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _F
 def _finish(core: Core, damaged: DamagedStore, db: sqlite3.Connection, epochs: list[int]) -> None:
     """Tells the numbers of the old epoch that will not come any more, as far as its heads can be trusted."""
     records = []
-    for rowid, (_, *values) in damaged.rows("head", len(heads.FIELDS) + 1):
+    for rowid, (_, *values) in damaged.rows("tally", len(heads.FIELDS) + 1):
         numbers = [rowid, *values[:-1]]
         epoch = next((one for one in epochs if heads.holds(one, numbers, values[-1])), None)
         head = None if epoch is None else heads.Head(*cast("list[int]", numbers))

@@ -140,3 +140,16 @@ def ownership(db: Database) -> None:
     db.execute(
         "create table owner(id integer primary key check (id = 1), device text not null, device_check integer not null)"
     )
+
+
+@schema()
+def tallied(db: Database) -> None:
+    """The heads move to the tally of the store; `head` shows them to whoever looks into the file."""
+    names = "last, floor, settled, evicted, expired, purged, quarantined, bytes, kept_bytes, head_check"
+    db.execute(f"insert into tally select stream, {names} from head")
+    db.execute("drop table head")
+    shown = ", ".join(f"n{number} as {name}" for number, name in enumerate(names.split(", ")[:-1], 1))
+    streams = f"id between {min(Stream)} and {max(Stream)}"
+    db.execute(
+        f"create view head as select id as stream, {shown}, tally_check as head_check from tally where {streams}"
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -33,6 +33,7 @@ log = Log("runtime")
 SWEEP_S = 60.0
 TIDY_S = 300.0
 DAMAGE_PAUSE_S = 0.25
+_LOOK_S = 1.0
 Part = Callable[[], Awaitable[None]]
 
 
@@ -192,9 +193,11 @@ class Agent:
         self.store.on_commit.append(told.set)
         try:
             async with asyncio.timeout(timeout_s):
-                while (await self.outbox.books()).pending:
+                while self.uplink.status().unreceipted or (await self.outbox.books()).pending:
                     told.clear()
-                    await told.wait()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_S):
+                            await told.wait()
         except TimeoutError:
             return False
         finally:

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from gateway.store.damage import Damaged
 from gateway.store.file import Ballast, Mark
 
+_READ = "select epoch, state_check, n1, tally_check from store_state, tally where tally.id = 0"
+
 
 def new_epoch() -> int:
     """63 random bits, never 0."""
     return secrets.randbits(62) | 1 << 62
 
 
-def state_check(epoch: int, commits: int) -> int:
-    """CRC-32 of epoch and count of commits; both below 2^63."""
+def state_check(epoch: int, commits: int = 0) -> int:
+    """CRC-32 of the epoch, with the count of commits where it stands beside it; both below 2^63."""
     return crc32(epoch.to_bytes(8, "big", signed=True) + commits.to_bytes(8, "big", signed=True))
 
 
@@ -29,17 +31,19 @@ class CommitLedger:
 
     def found(self, db: sqlite3.Connection) -> None:
         """Reads the identity of a store; a new one gets its epoch. Raises Damaged when it cannot be trusted."""
-        row = db.execute("select epoch, commits, state_check from store_state").fetchone()
+        row = db.execute(_READ).fetchone()
         if row is None:
             raise Damaged("state")
-        epoch, commits, check = row
+        epoch, check, commits, tally_check = row
         if epoch == 0 and commits == 0:
             self.epoch = new_epoch()
             self._mark.write(self.epoch, 0)
             self._mark.sync()
-            self._store(db)
+            row = self.epoch, state_check(self.epoch)
+            db.execute("update store_state set epoch = ?, state_check = ?", row)
+            self._store(db, 0)
             return
-        if check != state_check(epoch, commits):
+        if check != state_check(epoch) or tally_check != state_check(epoch, commits):
             raise Damaged("state")
         known = self._mark.read()
         if known is not None and (known[0] != epoch or known[1] > commits):
@@ -54,7 +58,7 @@ class CommitLedger:
 
     def committed(self, db: sqlite3.Connection) -> bool:
         """Whether the transaction counted last is in the file; then it is marked."""
-        if db.execute("select commits from store_state").fetchone()[0] != self._commits + 1:
+        if db.execute("select n1 from tally where id = 0").fetchone()[0] != self._commits + 1:
             return False
         self._commits += 1
         self._mark.write(self.epoch, self._commits)
@@ -67,13 +71,13 @@ class CommitLedger:
     def reconnect(self, db: sqlite3.Connection) -> sqlite3.Connection:
         """A fresh connection to the same file, if it still holds every commit that was promised."""
         new = self._open_db()
-        epoch, commits, check = new.execute("select epoch, commits, state_check from store_state").fetchone()
-        if (epoch, commits, check) != (self.epoch, self._commits, state_check(self.epoch, self._commits)):
+        checks = state_check(self.epoch), state_check(self.epoch, self._commits)
+        if new.execute(_READ).fetchone() != (self.epoch, checks[0], self._commits, checks[1]):
             new.close()
             raise Damaged("lost_commits")
         db.close()
         return new
 
-    def _store(self, db: sqlite3.Connection, commits: int = 0) -> None:
-        row = self.epoch, commits, state_check(self.epoch, commits)
-        db.execute("update store_state set epoch = ?, commits = ?, state_check = ?", row)
+    def _store(self, db: sqlite3.Connection, commits: int) -> None:
+        row = commits, state_check(self.epoch, commits)
+        db.execute("update tally set n1 = ?, tally_check = ? where id = 0", row)

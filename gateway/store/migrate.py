@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.errors import StoreTooNew
 from gateway.store.damage import Damaged
+from gateway.store.ledger import state_check
 from gateway.store.toolkit import Database, Migrations
 
 MigrationSet = Migrations
@@ -23,6 +24,17 @@ def state(db: Database) -> None:
     )
     db.execute("insert into store_state values(1, 0, 0, 0, 0, '')")
     db.execute("create table store_salvage(room text primary key) without rowid")
+
+
+@_schema()
+def tally(db: Database) -> None:
+    """Counts that change with most commits share a page: row 0 counts the commits, the others are those of rooms."""
+    numbers = ", ".join(f"n{number} integer not null default 0" for number in range(1, 10))
+    db.execute(f"create table tally(id integer primary key, {numbers}, tally_check integer not null)")
+    db.execute("insert into tally(id, n1, tally_check) select 0, commits, state_check from store_state")
+    db.execute("alter table store_state drop column commits")
+    (epoch,) = db.execute("select epoch from store_state").fetchone()
+    db.execute("update store_state set state_check = ?", (state_check(epoch),))
 
 
 def migrate(db: sqlite3.Connection, sets: Sequence[MigrationSet]) -> None:

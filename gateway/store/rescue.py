@@ -42,15 +42,15 @@ class DamagedStore:
 
     def epochs(self) -> list[int]:
         """Epochs that the store may have had, as far as a check vouches for them."""
-        found = [epoch for _, epoch, commits, check, _, _ in self._states() if check == state_check(epoch, commits)]
+        found = [epoch for _, epoch, check, _, _ in self._states() if check == state_check(epoch)]
         if (mark := mark_of(self._mark)) is not None:
             found.append(mark[0])
         return sorted(set(found) - {0})
 
-    def _states(self) -> Iterator[tuple[int, int, int, int, int, str]]:
-        for _, values in self.rows("store_state", 6):
+    def _states(self) -> Iterator[tuple[int, int, int, int, str]]:
+        for _, values in self.rows("store_state", 5):
             match values:
-                case (_, int(), int(), int(), int(), str()):
+                case (_, int(), int(), int(), str()):
                     yield values  # type: ignore[misc]
                 case _:
                     continue

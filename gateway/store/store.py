@@ -92,7 +92,7 @@ class Store:
     def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
         """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
 
-        A job that `rides` joins any commit before its time as well.
+        A job that `rides` joins any commit before its time as well, and runs before the jobs whose time has come.
         """
         self._writer.schedule(job, delay_s, rides=rides)
 

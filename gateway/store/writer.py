@@ -92,7 +92,7 @@ class Writer:
     def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
         """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
 
-        A job that `rides` joins any commit before its time as well.
+        A job that `rides` joins any commit before its time as well, and runs before the jobs whose time has come.
         """
         due = time.monotonic() + delay_s
         with self._wakes:
@@ -131,13 +131,14 @@ class Writer:
             self._tell(self._end)
 
     def _next(self) -> list[Job]:
-        """The jobs that are due; those whose time has not come stay, so that urgent commits do not slice bulk."""
+        """The jobs that are due, riders first; those whose time has not come stay: urgent commits do not slice bulk."""
         with self._wakes:
             while True:
                 now = math.inf if self._closing else time.monotonic()
                 jobs = [job for job, due in self._due.items() if due <= now]
-                if jobs:
-                    jobs += [job for job in self._riders if self._due.get(job, now) > now]
+                if jobs and self._riders:
+                    riders = [job for job in self._due if job in self._riders]
+                    jobs = riders + [job for job in jobs if job not in self._riders]
                     self._riders.clear()
                 for job in jobs:
                     del self._due[job]

@@ -116,7 +116,7 @@ async def test_what_is_set_apart_is_bounded(tmp_path: Path) -> None:
         "update bag_live set count = 9 where first_seq = 11",
         "update bag_live set state = 1 where first_seq = 11",
         "delete from bag_live where first_seq = 11",
-        "update head set settled = settled + 1 where stream = 2",
+        "update tally set n3 = n3 + 1 where id = 2",
         "update dictionary set body = x'08' where rank = 0",
     ],
 )

@@ -41,7 +41,7 @@ async def words(store: Store) -> list[str]:
 
 async def commits(store: Store) -> int:
     """How many commits the store counts."""
-    return await store.read(lambda db: int(db.execute("select commits from store_state").fetchone()[0]))
+    return await store.read(lambda db: int(db.execute("select n1 from tally where id = 0").fetchone()[0]))
 
 
 class Remembering:
@@ -99,6 +99,15 @@ async def test_a_job_waits_for_its_time_unless_it_rides(store: Store) -> None:
     store.schedule(patient)
     await patient.answered.wait()
     assert (patient.runs, patient.answers) == (1, [None])
+
+
+async def test_what_rides_runs_before_what_is_due(store: Store) -> None:
+    """A rider that was scheduled last is written first, so that those who need room find what it frees."""
+    due, rider = Remembering("due"), Remembering("rider")
+    store.schedule(due, 0.01)
+    store.schedule(rider, 60.0, rides=True)
+    await rider.answered.wait()
+    assert await words(store) == ["rider", "due"]
 
 
 async def test_a_job_that_loses_the_transaction_does_not_take_its_neighbours_along(store: Store) -> None:
