@@ -80,6 +80,7 @@ PACE_BYTES_MAX: Final = 1 << 20
 PACE_SLOW_S: Final = 2.0
 PACE_FAST_S: Final = 0.5
 RESYNC_S: Final = 0.5
+URGENT_GAP_S: Final = 0.005
 DICTIONARY_AGAIN_S: Final = 1.0
 
 # Commands

@@ -12,7 +12,9 @@ from gateway.limits import (
     PACE_BYTES_START,
     PACE_FAST_S,
     PACE_SLOW_S,
+    URGENT_GAP_S,
 )
+from gateway.model import Stream
 
 _BATCHES_ON_WAY = 4
 
@@ -33,6 +35,7 @@ class Pace:
         self.bytes_in_flight = 0
         self.batches_in_flight = 0
         self.pause_until_s = float("-inf")
+        self.urgent_next_s = float("-inf")
 
     @property
     def batch_bytes(self) -> int:
@@ -53,6 +56,15 @@ class Pace:
         if self._refusals:
             return self.batches_in_flight == 0
         return self.bytes_in_flight < self._bytes_max
+
+    def allows(self, stream: Stream, now_s: float) -> bool:
+        """Whether a stream may be handed out: urgent ones keep a distance, so that events that come thick share it."""
+        return stream is not Stream.URGENT or now_s >= self.urgent_next_s
+
+    def begins(self, stream: Stream, now_s: float) -> None:
+        """A hand-out of a stream begins."""
+        if stream is Stream.URGENT:
+            self.urgent_next_s = now_s + URGENT_GAP_S
 
     def sent(self, size: int) -> None:
         """A batch of `size` bytes was published."""

@@ -77,19 +77,17 @@ class Publisher:
         else:
             self._told.pop(stream, None)
 
-    async def send_next(self, now_s: float, hold_backlog: bool) -> bool:
-        """Publishes one batch, if there is one that may go; raises LinkError when the connection ended."""
+    async def send_next(self, now_s: float, allowed: Callable[[Stream, bool], bool]) -> bool:
+        """Publishes a batch of a stream, or its backlog, that is `allowed`; raises LinkError when the connection ended."""
         connection = self._connection
         if connection is None or not connection.writable or not self._pace.may_send(now_s):
             return False
         if self._care.active and self._flights:
             return False
-        turn = self._window.pick(
-            self._outbox.last,
-            lambda stream, replayed: not (replayed and hold_backlog) and self._budget.allows(stream, replayed, now_s),
-        )
+        turn = self._window.pick(self._outbox.last, allowed)
         if turn is None:
             return False
+        self._pace.begins(turn.stream, now_s)
         version = self._gate.version
         self._under_way = self._loop.create_future()
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
@@ -212,13 +213,19 @@ class Uplink:
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)
             try:
                 await self._publisher.set_apart()
-                if await self._publisher.send_next(now_s, self._holds_backlog(now_s)):
+                if await self._publisher.send_next(now_s, partial(self._allows, now_s)):
                     self._spending.note()
                     continue
             except StoreError as error:
                 log.warning("hand_out_failed", error=type(error).__name__)
                 await asyncio.sleep(_DISK_PAUSE_S)
             await self._rest(now_s)
+
+    def _allows(self, now_s: float, stream: Stream, replayed: bool) -> bool:
+        """Whether a stream, or its backlog, may send now."""
+        if replayed and self._holds_backlog(now_s):
+            return False
+        return self._pace.allows(stream, now_s) and self._budget.allows(stream, replayed, now_s)
 
     def _holds_backlog(self, now_s: float) -> bool:
         """After a connect the backlog waits a moment for the cloud to say what it has already."""
@@ -232,6 +239,7 @@ class Uplink:
             self._hold_until_s,
             self._window.next_overdue_s(),
             self._answers.next_s,
+            self._pace.urgent_next_s,
         ):
             if wanted_s is not None and wanted_s > now_s:
                 until_s = min(until_s, wanted_s)

@@ -2,18 +2,20 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 
 from gateway.errors import ForecourtError, InputError, TooLarge
 from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX, BODY_TEXT_BYTES_MAX, LONE_BAG_BYTES_MAX
 from gateway.model import Event, Lane, Stream, ValueType
-from gateway.outbox.core import Change, Core, change, cost
+from gateway.outbox.core import Change, Core, Gate, change, cost
 from gateway.outbox.evict import Claims, make_room, release_claims
 from gateway.outbox.schema import PENDING, Row
 from gateway.outbox.tickets import Outcome, Part
 from gateway.store import Store, savepoint
+from gateway.store.damage import Damaged
 
 _SEAL_BYTES = 28
 _kind_of = attrgetter("kind")
@@ -28,6 +30,31 @@ class _Sack:
     events: list[Event] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Made:
+    """What became of parts, by their index, and the bodies of their bags: (sack, events, codec, body)."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    lanes: list[Lane] = field(default_factory=list)
+    bodies: list[tuple[_Sack, int, int, bytes]] = field(default_factory=list)
+    whole: bool = False
+
+    def holds(self, gate: Gate) -> bool:
+        """Whether it is finished, and all of it may still be kept."""
+        return self.whole and all(gate.may_keep(lane) for lane in self.lanes)
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """What a bad value raises becomes an InputError; errors of the disk and of ours stay what they are."""
+    try:
+        yield
+    except (sqlite3.Error, ForecourtError):
+        raise
+    except Exception as error:
+        raise InputError(f"{type(error).__name__}: {error}") from error
+
+
 class Batch:
     """A job: the parts of one stream that share a commit."""
 
@@ -38,15 +65,36 @@ class Batch:
         self.closed = False
         self._outcomes: list[Outcome | Exception] = []
         self._claims: Claims = []
+        self._made = _Made()
+        self._slices: Iterator[None] | None = None
+
+    def prepare(self) -> bool:
+        """Encodes a bag ahead of the commit, so that an urgent one waits for a bag at most; False when all are.
+
+        The gate is asked here and again by `run`, in the transaction.
+        """
+        if self._slices is None:
+            self._close()
+            self._slices = self._encode(self._made, range(len(self.parts)))
+        try:
+            next(self._slices)
+        except StopIteration:
+            self._made.whole = True
+            return False
+        except Exception:  # noqa: BLE001 - whose fault it is shows in `run`, which begins again
+            return False
+        return True
 
     def run(self, db: sqlite3.Connection) -> None:
-        """All parts at once; when one of them cannot be written, each append by itself."""
-        with self._lock:
-            self.closed = True
-        self._store.withdraw(self)
+        """All parts at once; when one of them cannot be written, each append by itself. Raises what a lone one does."""
+        self._close()
         self._core.gate.harden()
         everything = range(len(self.parts))
         self._outcomes = [Outcome() for _ in self.parts]
+        if len(self.parts) == 1:
+            with _as_ours():
+                self._write(db, everything)
+            return
         error = self._try(db, everything)
         if error is None:
             return
@@ -71,24 +119,35 @@ class Batch:
         for part, outcome in zip(self.parts, outcomes, strict=True):
             part.ticket.part_done(outcome)
 
-    def _try(self, db: sqlite3.Connection, indices: Iterable[int]) -> Exception | None:
+    def _close(self) -> None:
+        """Nothing is added any more."""
+        with self._lock:
+            self.closed = True
+        self._store.withdraw(self)
+
+    def _try(self, db: sqlite3.Connection, indices: Sequence[int]) -> Exception | None:
         """Writes parts; what cannot be encoded or has no room is undone and returned."""
         try:
-            with savepoint(db):
+            with savepoint(db), _as_ours():
                 self._write(db, indices)
-        except sqlite3.Error:
+        except Damaged:
             raise
-        except Exception as error:  # noqa: BLE001 - one bad value never fails its neighbours
-            return error if isinstance(error, ForecourtError) else InputError(f"{type(error).__name__}: {error}")
+        except ForecourtError as error:
+            return error
         return None
 
-    def _write(self, db: sqlite3.Connection, indices: Iterable[int]) -> None:
-        sacks = self._sort(indices)
-        bodies = [(sack, len(part), *encoded) for sack in sacks for part, encoded in bags_of(self._core, sack.events)]
+    def _write(self, db: sqlite3.Connection, indices: Sequence[int]) -> None:
+        core, stream, made = self._core, self._stream, self._made
+        if len(indices) < len(self.parts) or not made.holds(core.gate):
+            made = _Made()
+            for _ in self._encode(made, indices):
+                pass
+        for index, outcome in made.outcomes.items():
+            self._outcomes[index] = outcome
+        bodies = made.bodies
         if not bodies:
             return
         need = sum(cost(len(body) + _SEAL_BYTES) for _, _, _, body in bodies)
-        core, stream = self._core, self._stream
         with change(core, db) as one:
             make_room(one, stream, need, self._claims)
             one.put(stream, self._rows(one, bodies))
@@ -115,21 +174,35 @@ class Batch:
             first += count
         return rows
 
-    def _sort(self, indices: Iterable[int]) -> list[_Sack]:
-        """The events that may be kept and can be encoded, by what may share a bag; counts the others."""
-        core = self._core
+    def _encode(self, made: _Made, indices: Iterable[int]) -> Iterator[None]:
+        """Fills `made`, a step for what makes a bag."""
         sacks: dict[tuple[int, int, bool], _Sack] = {}
+        yield from self._sort(made, indices, sacks)
+        for sack in sacks.values():
+            for part, encoded in bags_of(self._core, sack.events):
+                made.bodies.append((sack, len(part), *encoded))
+                yield
+
+    def _sort(self, made: _Made, indices: Iterable[int], sacks: dict[tuple[int, int, bool], _Sack]) -> Iterator[None]:
+        """The events that may be kept and can be encoded, by what may share a bag; counts the others."""
+        core, looked_at = self._core, 0
         allowed: dict[int, bool] = {}
         for index in indices:
             part, outcome = self.parts[index], Outcome()
-            self._outcomes[index] = outcome
+            made.outcomes[index] = outcome
             lane, events = part.lane, part.events
             may = allowed.get(id(lane))
             if may is None:
                 may = allowed[id(lane)] = core.gate.may_keep(lane)
+                if may:
+                    made.lanes.append(lane)
             if not may:
                 outcome.denied = len(events)
                 continue
+            if looked_at >= BAG_EVENTS_MAX:
+                looked_at = 0
+                yield
+            looked_at += len(events)
             events = _fit(core, lane, events)
             outcome.kept, outcome.refused = len(events), len(part.events) - len(events)
             expires = core.ttl.expiry(lane.kind.ttl_s)
@@ -137,7 +210,6 @@ class Batch:
             if key not in sacks:
                 sacks[key] = _Sack(lane, expires)
             sacks[key].events += events
-        return [sack for sack in sacks.values() if sack.events]
 
 
 def _fit(core: Core, lane: Lane, events: Sequence[Event]) -> Sequence[Event]:

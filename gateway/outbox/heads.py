@@ -52,6 +52,8 @@ class Head:
 
 
 FIELDS = [field.name for field in fields(Head)]
+_GONE = slice(FIELDS.index("settled"), FIELDS.index("bytes"))
+"""Counts of what left the shelf: only then the floor moves, since a bag is put behind every other."""
 _numbers: Callable[[Head], tuple[int, ...]] = attrgetter(*FIELDS)
 _LOAD = f"select * from tally where id between {min(Stream)} and {max(Stream)}"
 _SAVE = f"insert or replace into tally values({', '.join('?' * 11)})"
@@ -86,8 +88,9 @@ def changed(db: sqlite3.Connection, epoch: int) -> Iterator[dict[Stream, Head]]:
     before = {stream: _numbers(head) for stream, head in heads.items()}
     yield heads
     for stream, head in heads.items():
-        if _numbers(head) != before[stream]:
-            head.floor = _floor(db, head)
+        if (now := _numbers(head)) != before[stream]:
+            if now[_GONE] != before[stream][_GONE]:
+                head.floor = _floor(db, head)
             save(db, epoch, head)
 
 

@@ -82,9 +82,10 @@ class Appender:
             batch.parts.append(part)
             batch.events += len(part.events)
             if batch.events >= LINGER_EVENTS_MAX:
-                self._store.schedule(batch)
+                self._store.schedule(batch, prepare=batch.prepare)
             elif fresh:
-                self._store.schedule(batch, self._linger_s[stream])
+                prepare = None if stream is Stream.URGENT else batch.prepare
+                self._store.schedule(batch, self._linger_s[stream], prepare=prepare)
 
 
 def _picked(lane: Lane, events: list[Event]) -> list[Event]:

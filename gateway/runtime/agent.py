@@ -23,6 +23,7 @@ from gateway.outbox import Outbox
 from gateway.runtime import local_grants
 from gateway.runtime.metrics import observe
 from gateway.runtime.options import AgentOptions
+from gateway.runtime.steady import steady
 from gateway.store import Store
 from gateway.wire.codec import Encoder
 from gateway.wire.messages import pack
@@ -176,15 +177,16 @@ class Agent:
 
     async def run(self, *parts: Part) -> None:
         """Runs the rooms and `parts` in one group; raises StoreError when the store is dead, or what a part raised."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._until_dead(), name="store")
-            group.create_task(self.uplink.run(), name="uplink")
-            group.create_task(self.commands.run(), name="commands")
-            group.create_task(self.health.run(), name="health")
-            group.create_task(self._look_after(), name="care")
-            group.create_task(self._check_damage(), name="damage")
-            for index, part in enumerate(parts):
-                group.create_task(_run(part), name=f"part-{index}")
+        with steady():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._until_dead(), name="store")
+                group.create_task(self.uplink.run(), name="uplink")
+                group.create_task(self.commands.run(), name="commands")
+                group.create_task(self.health.run(), name="health")
+                group.create_task(self._look_after(), name="care")
+                group.create_task(self._check_damage(), name="damage")
+                for index, part in enumerate(parts):
+                    group.create_task(_run(part), name=f"part-{index}")
 
     async def drained(self, timeout_s: float) -> bool:
         """Waits until every number that was given has its receipt; False when that takes longer."""

@@ -57,12 +57,13 @@ class CommitLedger:
         self._store(db, self._commits + 1)
 
     def committed(self, db: sqlite3.Connection) -> bool:
-        """Whether the transaction counted last is in the file; then it is marked."""
-        if db.execute("select n1 from tally where id = 0").fetchone()[0] != self._commits + 1:
-            return False
+        """Whether the transaction counted last is in the file."""
+        return bool(db.execute("select n1 from tally where id = 0").fetchone()[0] == self._commits + 1)
+
+    def advance(self) -> None:
+        """The transaction counted last is in the file: it is marked."""
         self._commits += 1
         self._mark.write(self.epoch, self._commits)
-        return True
 
     def relieve(self) -> None:
         """The disk is full: the ballast goes, and comes back with the next open."""

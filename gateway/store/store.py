@@ -89,12 +89,16 @@ class Store:
         _log.info("store_open", bytes=budget.pages * PAGE_BYTES, rescued=opened.rescued)
         return cls(opened, clock, thread, budget)
 
-    def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
+    def schedule(
+        self, job: Job, delay_s: float = 0.0, *, rides: bool = False, prepare: Callable[[], bool] | None = None
+    ) -> None:
         """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
 
         A job that `rides` joins any commit before its time as well, and runs before the jobs whose time has come.
+        `prepare` does a slice of work before the commit, on the writer thread, and says whether some is left; commits
+        of others go between two slices.
         """
-        self._writer.schedule(job, delay_s, rides=rides)
+        self._writer.schedule(job, delay_s, rides=rides, prepare=prepare)
 
     def withdraw(self, job: Job) -> None:
         """The job is not to run (again); for a job that closes itself as it begins to run. Any thread."""

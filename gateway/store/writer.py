@@ -5,8 +5,9 @@ import math
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Protocol
 
 from gateway.errors import Closed, StoreError
@@ -21,7 +22,7 @@ class Job(Protocol):
     """Something to be written. It may run again after a commit that failed; only `done` tells that it is durable."""
 
     def run(self, db: sqlite3.Connection) -> None:
-        """Writes, in the commit's transaction and a savepoint of its own; on the writer thread."""
+        """Writes, in the commit's transaction, and is undone for itself when it raises; on the writer thread."""
         ...
 
     def done(self, error: Exception | None) -> None:
@@ -37,7 +38,11 @@ class Ledger(Protocol):
         ...
 
     def committed(self, db: sqlite3.Connection) -> bool:
-        """After a commit, or after one that reported an error: whether it is on disk. Moves on when it is."""
+        """After a commit that reported an error: whether it is in the file all the same."""
+        ...
+
+    def advance(self) -> None:
+        """After a commit that is in the file."""
         ...
 
     def relieve(self) -> None:
@@ -81,6 +86,9 @@ class Writer:
         self._wakes = threading.Condition()
         self._due: dict[Job, float] = {}
         self._riders: set[Job] = set()
+        self._prepares: dict[Job, Callable[[], bool]] = {}
+        self._group: list[Job] = []
+        self._unprepared: deque[Callable[[], bool]] = deque()
         self._wake_at = math.inf
         self._closing = False
         self._failures = 0
@@ -89,10 +97,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def schedule(self, job: Job, delay_s: float = 0.0, *, rides: bool = False) -> None:
+    def schedule(
+        self, job: Job, delay_s: float = 0.0, *, rides: bool = False, prepare: Callable[[], bool] | None = None
+    ) -> None:
         """The job joins the first commit at or after its time; scheduled again it only moves forward. Any thread.
 
         A job that `rides` joins any commit before its time as well, and runs before the jobs whose time has come.
+        `prepare` does a slice of work before the commit, on the writer thread, and says whether some is left; commits
+        of others go between two slices.
         """
         due = time.monotonic() + delay_s
         with self._wakes:
@@ -101,6 +113,8 @@ class Writer:
                 self._due[job] = min(due, self._due.get(job, math.inf))
                 if rides:
                     self._riders.add(job)
+                if prepare is not None:
+                    self._prepares[job] = prepare
                 if due < self._wake_at:
                     self._wake_at = due
                     self._wakes.notify()
@@ -112,6 +126,7 @@ class Writer:
         with self._wakes:
             self._due.pop(job, None)
             self._riders.discard(job)
+            self._prepares.pop(job, None)
 
     async def aclose(self) -> None:
         """Writes what is scheduled, then ends the thread and closes its connection."""
@@ -131,21 +146,44 @@ class Writer:
             self._tell(self._end)
 
     def _next(self) -> list[Job]:
-        """The jobs that are due, riders first; those whose time has not come stay: urgent commits do not slice bulk."""
-        with self._wakes:
-            while True:
+        """The jobs that are due and prepared, riders first; [] at the end. One slice of preparing for each call."""
+        while True:
+            prepared = bool(self._group) and not self._slice()
+            with self._wakes:
                 now = math.inf if self._closing else time.monotonic()
-                jobs = [job for job, due in self._due.items() if due <= now]
-                if jobs and self._riders:
-                    riders = [job for job in self._due if job in self._riders]
-                    jobs = riders + [job for job in jobs if job not in self._riders]
-                    self._riders.clear()
-                for job in jobs:
-                    del self._due[job]
-                self._wake_at = min(self._due.values(), default=math.inf)
-                if jobs or self._closing:
+                jobs = self._take_due(now, prepared)
+                if jobs or (self._closing and not self._group):
                     return jobs
-                self._wakes.wait(None if self._wake_at == math.inf else max(0.0, self._wake_at - now))
+                if not self._group:
+                    self._wakes.wait(None if self._wake_at == math.inf else max(0.0, self._wake_at - now))
+
+    def _take_due(self, now: float, prepared: bool) -> list[Job]:
+        """Those whose time has not come stay, so that urgent commits do not slice bulk."""
+        jobs = [job for job, due in self._due.items() if due <= now and job not in self._prepares]
+        if prepared:
+            jobs += self._group
+            self._group = []
+        if jobs and self._riders:
+            riders = [job for job in self._due if job in self._riders]
+            jobs = riders + [job for job in jobs if job not in self._riders]
+            self._riders.clear()
+        if not self._group:
+            self._group = [job for job, due in self._due.items() if due <= now and job in self._prepares]
+            self._unprepared.extend(self._prepares.pop(job) for job in self._group)
+        for job in (*jobs, *self._group):
+            self._due.pop(job, None)
+        self._wake_at = min(self._due.values(), default=math.inf)
+        return jobs
+
+    def _slice(self) -> bool:
+        """Prepares a little; False when the group is prepared."""
+        try:
+            if self._unprepared[0]():
+                return True
+        except Exception as error:  # noqa: BLE001 - its run will fail as well, and tell
+            _log.warning("prepare_failed", error=type(error).__name__)
+        self._unprepared.popleft()
+        return bool(self._unprepared)
 
     def _round(self, jobs: list[Job]) -> None:
         outcomes: list[tuple[Job, Exception | None]] = [(job, self._fatal) for job in jobs]
@@ -185,7 +223,7 @@ class Writer:
             db.execute("begin immediate")
             for job in jobs:
                 try:
-                    with savepoint(db):
+                    with savepoint(db) if len(jobs) > 1 else nullcontext():
                         job.run(db)
                     ran.append(job)
                 except Exception as error:  # noqa: BLE001 - one failing job never fails its neighbours
@@ -207,15 +245,18 @@ class Writer:
                 return ran, failed, error
             _log.warning("checkpoint_failed", error=str(error))
             return ran, failed, None
-        self._ledger.committed(db)
+        self._ledger.advance()
         return ran, failed, None
 
     def _was_committed(self) -> bool:
         """A commit whose checkpoint failed reports an error although it is on disk."""
         try:
-            return self._ledger.committed(self._db)
+            if not self._ledger.committed(self._db):
+                return False
         except sqlite3.Error:
             return False
+        self._ledger.advance()
+        return True
 
     def _heal(self, error: Exception) -> None:
         """After a failed transaction: a full disk is waited out, anything else costs the connection, then the store."""

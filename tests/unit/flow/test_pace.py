@@ -4,7 +4,14 @@ import random
 
 from gateway.flow.care import PATIENCE_BATCHES, Care
 from gateway.flow.pace import Pace
-from gateway.limits import BACKOFF_LATER_MAX_S, BATCH_BAGS_MAX, EVENT_BATCH_BYTES_TARGET, PACE_BYTES_MAX, PACE_BYTES_MIN
+from gateway.limits import (
+    BACKOFF_LATER_MAX_S,
+    BATCH_BAGS_MAX,
+    EVENT_BATCH_BYTES_TARGET,
+    PACE_BYTES_MAX,
+    PACE_BYTES_MIN,
+    URGENT_GAP_S,
+)
 from gateway.model import SeqRange, Stream
 
 
@@ -33,6 +40,17 @@ def test_a_slow_link_gets_small_batches() -> None:
     on_link(fast, 10_000_000, 5)
     assert fast.batch_bytes == EVENT_BATCH_BYTES_TARGET
     assert fast.bytes_in_flight <= PACE_BYTES_MAX + EVENT_BATCH_BYTES_TARGET
+
+
+def test_urgent_batches_keep_a_distance_and_a_lone_one_does_not_wait() -> None:
+    """The first goes at once, the next after the gap; other streams are not held."""
+    pace = Pace()
+    assert pace.allows(Stream.URGENT, 7.0)
+    pace.begins(Stream.URGENT, 7.0)
+    assert not pace.allows(Stream.URGENT, 7.0 + URGENT_GAP_S / 2)
+    assert pace.allows(Stream.LIVE, 7.0)
+    pace.begins(Stream.BULK, 7.0 + URGENT_GAP_S)
+    assert pace.allows(Stream.URGENT, 7.0 + URGENT_GAP_S)
 
 
 def test_a_link_that_recovers_gets_its_pace_back() -> None:

@@ -56,6 +56,23 @@ async def test_a_withdrawal_between_append_and_commit_counts_as_denied(tmp_path:
         assert await one.outbox.append_many(events(kind(one.outbox.dictionary, Stream.LIVE), 5)) == Appended(0, 5, 0)
 
 
+async def test_a_withdrawal_between_preparing_and_commit_counts_as_denied(tmp_path: Path) -> None:
+    """Bags that were encoded ahead of the commit are not written when the gate closed meanwhile."""
+
+    class Closing(AllowAll):
+        asked = 0
+
+        def may_keep(self, lane: Lane) -> bool:
+            self.asked += 1
+            return self.asked == 1
+
+    gate = Closing()
+    async with bench(tmp_path, gate=gate) as one:
+        assert await one.outbox.append_many(events(kind(one.outbox.dictionary, Stream.BULK), 5)) == Appended(0, 5, 0)
+        assert gate.asked == 3
+        assert (await one.outbox.books()).appended == 0
+
+
 async def test_a_value_that_cannot_be_encoded_fails_alone(tmp_path: Path) -> None:
     """Wrong types and lengths are refused and counted; the others of the same append and of the same commit stay."""
     async with bench(tmp_path) as one:

@@ -110,6 +110,64 @@ async def test_what_rides_runs_before_what_is_due(store: Store) -> None:
     assert await words(store) == ["rider", "due"]
 
 
+class Slow(Remembering):
+    """A job that is prepared in slices; between the second and the third it waits to be let on."""
+
+    def __init__(self, word: str, fails: bool = False) -> None:
+        super().__init__(word)
+        self.fails = fails
+        self.slices = 0
+        self.go_on = threading.Event()
+
+    def prepare(self) -> bool:
+        """A slice."""
+        self.slices += 1
+        if self.fails:
+            raise ValueError
+        if self.slices == 2:
+            self.go_on.wait(10)
+        return self.slices < 4
+
+
+async def test_a_commit_goes_between_two_slices(store: Store) -> None:
+    """What is due while a slow job is prepared does not wait for the rest of it."""
+    slow, quick, rider = Slow("slow"), Remembering("quick"), Remembering("rider")
+    store.schedule(slow, prepare=slow.prepare)
+    store.schedule(quick, 0.001)
+    store.schedule(rider, 60.0, rides=True)
+    await asyncio.sleep(0.002)
+    slow.go_on.set()
+    for job in (slow, quick, rider):
+        await job.answered.wait()
+    assert (await words(store))[-1] == "slow"
+    assert (slow.slices, slow.runs) == (4, 1)
+
+
+async def test_a_flood_of_commits_does_not_stop_a_slow_job(store: Store) -> None:
+    """For each commit in between there is a slice, until the slow job is written."""
+    slow, count = Slow("slow"), 0
+    slow.go_on.set()
+    store.schedule(slow, prepare=slow.prepare)
+    while not slow.runs:
+        await store.write(lambda db: write(db, "quick"))
+        count += 1
+    assert count <= slow.slices + 2
+
+
+async def test_what_cannot_be_prepared_is_written_all_the_same(tmp_path: Path) -> None:
+    """A preparation that raises leaves it to the run; closing prepares and writes what waits."""
+    store = await Store.open(tmp_path / "store", clock=ManualClock(), bytes_max=1 << 20, migrations=[notes])
+    broken, waiting = Slow("broken", fails=True), Slow("waiting")
+    waiting.go_on.set()
+    store.schedule(broken, prepare=broken.prepare)
+    await broken.answered.wait()
+    store.schedule(waiting, 60.0, prepare=waiting.prepare)
+    assert await words(store) == ["broken"]
+    await store.aclose()
+    await waiting.answered.wait()
+    assert (waiting.slices, waiting.answers) == (4, [None])
+
+
 async def test_a_job_that_loses_the_transaction_does_not_take_its_neighbours_along(store: Store) -> None:
     """SQLITE_FULL rolls a whole transaction back: the others are run again, and only the culprit fails."""
 
