@@ -78,7 +78,7 @@ class Publisher:
             self._told.pop(stream, None)
 
     async def send_next(self, now_s: float, allowed: Callable[[Stream, bool], bool]) -> bool:
-        """Publishes a batch of a stream, or its backlog, that is `allowed`; raises LinkError when the connection ended."""
+        """Publishes a batch of a stream, or its backlog, that is `allowed`; LinkError when the connection ended."""
         connection = self._connection
         if connection is None or not connection.writable or not self._pace.may_send(now_s):
             return False
