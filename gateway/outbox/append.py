@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import attrgetter, itemgetter
 
-from gateway.errors import ForecourtError, InputError, TooLarge
-from gateway.limits import BAG_BYTES_MAX, BAG_EVENTS_MAX, BODY_TEXT_BYTES_MAX, LONE_BAG_BYTES_MAX
-from gateway.model import Event, Lane, Stream, ValueType
+from gateway.errors import ForecourtError, InputError
+from gateway.limits import BAG_EVENTS_MAX
+from gateway.model import Event, Lane, Stream
 from gateway.outbox.core import Change, Core, Gate, change, cost
+from gateway.outbox.cut import bags_of
 from gateway.outbox.evict import Claims, make_room, release_claims
 from gateway.outbox.schema import PENDING, Row
 from gateway.outbox.tickets import Outcome, Part
@@ -18,7 +18,6 @@ from gateway.store import Store, savepoint
 from gateway.store.damage import Damaged
 
 _SEAL_BYTES = 28
-_kind_of = attrgetter("kind")
 
 
 @dataclass(slots=True)
@@ -185,31 +184,50 @@ class Batch:
 
     def _sort(self, made: _Made, indices: Iterable[int], sacks: dict[tuple[int, int, bool], _Sack]) -> Iterator[None]:
         """The events that may be kept and can be encoded, by what may share a bag; counts the others."""
-        core, looked_at = self._core, 0
+        core = self._core
         allowed: dict[int, bool] = {}
-        for index in indices:
-            part, outcome = self.parts[index], Outcome()
-            made.outcomes[index] = outcome
-            lane, events = part.lane, part.events
+        for run in self._runs(indices):
+            lane = self.parts[run[0]].lane
             may = allowed.get(id(lane))
             if may is None:
                 may = allowed[id(lane)] = core.gate.may_keep(lane)
                 if may:
                     made.lanes.append(lane)
             if not may:
-                outcome.denied = len(events)
+                made.outcomes.update({index: Outcome(denied=len(self.parts[index].events)) for index in run})
                 continue
-            if looked_at >= BAG_EVENTS_MAX:
-                looked_at = 0
-                yield
-            looked_at += len(events)
-            events = _fit(core, lane, events)
-            outcome.kept, outcome.refused = len(events), len(part.events) - len(events)
             expires = core.ttl.expiry(lane.kind.ttl_s)
             key = (lane.key_id, expires, not lane.kind.signals)
             if key not in sacks:
                 sacks[key] = _Sack(lane, expires)
-            sacks[key].events += events
+            sacks[key].events += self._fitting(made, lane, run)
+            yield
+
+    def _runs(self, indices: Iterable[int]) -> Iterator[list[int]]:
+        """Parts that follow each other in one lane, as many as make a bag."""
+        run: list[int] = []
+        size = 0
+        for index in indices:
+            part = self.parts[index]
+            if run and (size >= BAG_EVENTS_MAX or part.lane is not self.parts[run[0]].lane):
+                yield run
+                run, size = [], 0
+            run.append(index)
+            size += len(part.events)
+        if run:
+            yield run
+
+    def _fitting(self, made: _Made, lane: Lane, run: Sequence[int]) -> Sequence[Event]:
+        """What can be encoded of a run: looked at together, and one by one only where something is wrong."""
+        events = [event for index in run for event in self.parts[index].events]
+        fit = _fit(self._core, lane, events)
+        if len(fit) < len(events) and len(run) > 1:
+            return [event for index in run for event in self._fitting(made, lane, (index,))]
+        for index in run:
+            count = len(self.parts[index].events)
+            kept = count if len(run) > 1 else len(fit)
+            made.outcomes[index] = Outcome(kept=kept, refused=count - kept)
+        return fit
 
 
 def _fit(core: Core, lane: Lane, events: Sequence[Event]) -> Sequence[Event]:
@@ -235,57 +253,3 @@ def _stripped(core: Core, lane: Lane, events: Sequence[Event]) -> list[Event]:
         except InputError:
             continue
     return kept
-
-
-def bags_of(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[int, bytes]]]:
-    """Events cut into bags that a message can carry, with their codec and body; raises TooLarge for one that cannot."""
-    for part in _portions(events):
-        yield from _cut(core, part)
-
-
-def _portions(events: list[Event]) -> Iterable[list[Event]]:
-    """At most as many events as a bag may have, and as much text as a body may hold once it is unpacked."""
-    for start in range(0, len(events), BAG_EVENTS_MAX):
-        part = events[start : start + BAG_EVENTS_MAX]
-        if _text_bytes(part) <= BODY_TEXT_BYTES_MAX:
-            yield part
-        else:
-            yield from _by_text(part)
-
-
-def _by_text(events: list[Event]) -> Iterable[list[Event]]:
-    part: list[Event] = []
-    size = 0
-    for event in events:
-        text = _text_bytes([event])
-        if part and size + text > BODY_TEXT_BYTES_MAX:
-            yield part
-            part, size = [], 0
-        part.append(event)
-        size += text
-    yield part
-
-
-def _text_bytes(events: list[Event]) -> int:
-    """Bytes of the texts and records of events, at most; costs little where there are none."""
-    size = 0
-    for kind in set(map(_kind_of, events)):
-        own = [event.values for event in events if event.kind is kind]
-        if not kind.signals:
-            size += sum(map(len, own))
-        for place, signal in enumerate(kind.signals):
-            if signal.type is ValueType.STRING:
-                size += 4 * sum(map(len, map(itemgetter(place), own)))
-    return size
-
-
-def _cut(core: Core, events: list[Event]) -> Iterable[tuple[list[Event], tuple[int, bytes]]]:
-    codec, body = core.encoder.encode(events)
-    if len(body) > BAG_BYTES_MAX and len(events) > 1:
-        middle = len(events) // 2
-        yield from _cut(core, events[:middle])
-        yield from _cut(core, events[middle:])
-        return
-    if len(body) > LONE_BAG_BYTES_MAX:
-        raise TooLarge(f"an event of {len(body)} bytes, which no message can carry")
-    yield events, (codec, body)

@@ -76,7 +76,7 @@ class Appender:
         stream = part.lane.kind.stream
         with self._lock:
             batch = self._open.get(stream)
-            fresh = batch is None or batch.closed
+            fresh = batch is None or batch.closed or batch.events >= LINGER_EVENTS_MAX
             if batch is None or fresh:
                 batch = self._open[stream] = Batch(self._core, self._store, stream, self._lock)
             batch.parts.append(part)

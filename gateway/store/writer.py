@@ -5,7 +5,6 @@ import math
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Protocol
@@ -16,6 +15,8 @@ from gateway.store.damage import as_store_error, is_damage, is_full
 
 _log = Log("store")
 FAILURES_MAX = 5
+GROUP_SLICES = 4
+"""After so many slices of preparing no further job joins the commit."""
 
 
 class Job(Protocol):
@@ -88,7 +89,8 @@ class Writer:
         self._riders: set[Job] = set()
         self._prepares: dict[Job, Callable[[], bool]] = {}
         self._group: list[Job] = []
-        self._unprepared: deque[Callable[[], bool]] = deque()
+        self._prepare: Callable[[], bool] = lambda: False
+        self._slices = 0
         self._wake_at = math.inf
         self._closing = False
         self._failures = 0
@@ -158,32 +160,36 @@ class Writer:
                     self._wakes.wait(None if self._wake_at == math.inf else max(0.0, self._wake_at - now))
 
     def _take_due(self, now: float, prepared: bool) -> list[Job]:
-        """Those whose time has not come stay, so that urgent commits do not slice bulk."""
+        """Those whose time has not come stay, so that urgent commits do not slice bulk.
+
+        Small jobs are prepared for one commit; a large one has its own, so that who waits for it goes on meanwhile.
+        """
         jobs = [job for job, due in self._due.items() if due <= now and job not in self._prepares]
-        if prepared:
+        slow = next((job for job, due in self._due.items() if due <= now and job in self._prepares), None)
+        if slow is not None and (not self._group or (prepared and self._slices < GROUP_SLICES)):
+            self._group.append(slow)
+            self._prepare = self._prepares.pop(slow)
+            del self._due[slow]
+        elif prepared:
             jobs += self._group
-            self._group = []
+            self._group, self._slices = [], 0
         if jobs and self._riders:
             riders = [job for job in self._due if job in self._riders]
             jobs = riders + [job for job in jobs if job not in self._riders]
             self._riders.clear()
-        if not self._group:
-            self._group = [job for job, due in self._due.items() if due <= now and job in self._prepares]
-            self._unprepared.extend(self._prepares.pop(job) for job in self._group)
-        for job in (*jobs, *self._group):
+        for job in jobs:
             self._due.pop(job, None)
         self._wake_at = min(self._due.values(), default=math.inf)
         return jobs
 
     def _slice(self) -> bool:
-        """Prepares a little; False when the group is prepared."""
+        """Prepares a little; False when that was the last."""
+        self._slices += 1
         try:
-            if self._unprepared[0]():
-                return True
+            return self._prepare()
         except Exception as error:  # noqa: BLE001 - its run will fail as well, and tell
             _log.warning("prepare_failed", error=type(error).__name__)
-        self._unprepared.popleft()
-        return bool(self._unprepared)
+            return False
 
     def _round(self, jobs: list[Job]) -> None:
         outcomes: list[tuple[Job, Exception | None]] = [(job, self._fatal) for job in jobs]

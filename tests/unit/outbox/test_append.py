@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from forecourt.v1 import control_pb2, record_pb2
 
+from gateway.clock import ManualClock
 from gateway.errors import StoreError, StoreFull, TooLarge
 from gateway.limits import BAG_EVENTS_MAX, RECORD_BYTES_MAX, WAITING_EVENTS_MAX
 from gateway.model import Appended, Event, Lane, Stream
 from gateway.wire.codec import decode
 from tests.kit.gates import AllowAll, DenyAll
-from tests.kit.outboxes import SUBJECT, USE, bench, events, kind, text_kind, texts
+from tests.kit.outboxes import SUBJECT, USE, bench, events, kind, opened, text_kind, texts
 
 
 async def test_appended_is_durable_and_numbered(tmp_path: Path) -> None:
@@ -84,6 +85,29 @@ async def test_a_value_that_cannot_be_encoded_fails_alone(tmp_path: Path) -> Non
         )
         assert list(answers) == [Appended(4, 0, 3), Appended(4, 0, 0), Appended(0, 0, 3)]
         assert (await one.outbox.books()).pending == 8
+
+
+async def test_many_small_appends_share_bags_and_a_bad_one_among_them_is_told(tmp_path: Path) -> None:
+    """Hundreds of appends of one lane fill bags to their bound; the answer of each is its own."""
+    store, outbox = await opened(tmp_path, AllowAll(), ManualClock(), linger_s=dict.fromkeys(Stream, 0.1))
+    try:
+        bulk = kind(outbox.dictionary, Stream.BULK)
+        made = [events(bulk, 4, start=4 * number) for number in range(300)]
+        made[7][2] = made[7][2]._replace(values=("x", 1.0, 2.0))
+        answers = await asyncio.gather(*map(outbox.append_many, made))
+        assert [number for number, answer in enumerate(answers) if answer != Appended(4, 0, 0)] == [7]
+        assert answers[7] == Appended(3, 0, 1)
+        taken = await outbox.take(Stream.BULK, 0, None, 1 << 20)
+        assert [bag.count for bag in taken.bags] == [BAG_EVENTS_MAX, BAG_EVENTS_MAX, 199]
+        stamps = [
+            row[1]
+            for bag in taken.bags
+            for group in decode(bag.codec, bag.body, bag.first_seq, bag.count, outbox.dictionary.types)
+            for row in group.rows()
+        ]
+        assert stamps == [number for number in range(1_200) if number != 30]
+    finally:
+        await store.aclose()
 
 
 async def test_a_time_that_cannot_be_encoded_fails_alone(tmp_path: Path) -> None:
