@@ -132,6 +132,13 @@ class GapReason(IntEnum):
     WIPED = 6
 
 
+class RefusalReason(IntEnum):
+    """Why the cloud put a bag aside; numbers equal those of forecourt.v1.RefusalReason."""
+
+    UNREADABLE = 1
+    CONSENT = 2
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
     """A signal of the dictionary. Compared by identity: one object per signal and process."""

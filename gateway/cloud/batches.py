@@ -9,12 +9,12 @@ from forecourt.v1 import event_pb2
 from gateway.cloud import bags
 from gateway.cloud.control import Control
 from gateway.cloud.dictionaries import Dictionaries, Known
-from gateway.cloud.outcome import Outcome
+from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.sinks import Effects, Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.limits import CLOUD_RANGES_KEPT_MAX
-from gateway.model import SeqRange, Stream
+from gateway.model import RefusalReason, SeqRange, Stream
 
 _NOTHING_KNOWN = Known({}, {})
 
@@ -83,8 +83,9 @@ class Batches:
     def _take_bag(self, taking: Taking, bag: event_pb2.Bag) -> None:
         """One bag; where it cannot be read it is put aside alone, since its neighbours are not at fault."""
         numbers, outcome = self._streams.held(taking.key), taking.outcome
+        span: SeqRange | None = None
         try:
-            first, last = bags.span(bag)
+            span = first, last = bags.span(bag)
             missing = numbers.missing(first, last)
             fresh = sum(part.size for part in missing)
             outcome.repeated += bag.count - fresh
@@ -100,6 +101,8 @@ class Batches:
             if poison.reason is Reason.SINK:
                 raise
             outcome.poison = poison
+            if span is not None:
+                outcome.refused.append(Refusal(taking.key, span, RefusalReason.UNREADABLE))
             self._put_aside(taking.key.device, taking.topic, bag.SerializeToString(), poison)
             return
         self._streams.to_change(taking.key).add(first, last)

@@ -1,12 +1,22 @@
 """What became of one message; must never hold a decision."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from forecourt.v1 import downlink_pb2
 
 from gateway.cloud.control import Reply
 from gateway.cloud.poison import Poison
 from gateway.cloud.streams import StreamKey
+from gateway.model import RefusalReason, SeqRange
+
+
+class Refusal(NamedTuple):
+    """A bag that was put aside alone."""
+
+    key: StreamKey
+    numbers: SeqRange
+    reason: RefusalReason
 
 
 @dataclass(slots=True)
@@ -14,7 +24,7 @@ class Outcome:
     """What became of one message. `new` and `repeated` count events.
 
     `key` is set where a receipt is owed, `unknown_dictionary` where one is to be asked for, `born` for a birth, and
-    `poison` where the message or a bag of it was put aside.
+    `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read.
     """
 
     device: str = ""
@@ -25,3 +35,4 @@ class Outcome:
     born: downlink_pb2.DeviceState | None = None
     replies: list[Reply] = field(default_factory=list)
     poison: Poison | None = None
+    refused: list[Refusal] = field(default_factory=list)

@@ -1,15 +1,17 @@
 """What is owed to devices, and the receipts that say it; must never build one from numbers that are not hardened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from forecourt.v1 import control_pb2, downlink_pb2
 
 from gateway.cloud.inbox import Hardened
 from gateway.cloud.numbers import Numbers
-from gateway.cloud.outcome import Outcome
+from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.streams import StreamKey
 from gateway.limits import RECEIPT_EVENTS, RECEIPT_RANGES_MAX
+from gateway.model import SeqRange
 
 UNKNOWN_DICTIONARIES_MAX = 64
 STREAMS_OF_RECEIPT_MAX = 32
@@ -23,6 +25,7 @@ class Owed:
     streams: set[StreamKey] = field(default_factory=set)
     births: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, set[int]] = field(default_factory=dict)
+    refused: dict[str, set[Refusal]] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
         """Adds what a message's outcome calls for."""
@@ -35,9 +38,13 @@ class Owed:
             asked = self.unknown.setdefault(outcome.device, set())
             if len(asked) < UNKNOWN_DICTIONARIES_MAX:
                 asked.add(outcome.unknown_dictionary)
+        for refusal in outcome.refused:
+            named = self.refused.setdefault(outcome.device, set())
+            if len(named) < RECEIPT_RANGES_MAX:
+                named.add(refusal)
 
     def __bool__(self) -> bool:
-        return bool(self.streams or self.births or self.unknown)
+        return bool(self.streams or self.births or self.unknown or self.refused)
 
     def due_at_once(self, events_max: int = RECEIPT_EVENTS) -> bool:
         """Whether so many events wait that senders may run dry."""
@@ -46,7 +53,7 @@ class Owed:
 
 def receipts(owed: Owed, hardened: Hardened, cloud_boot: int) -> Iterator[tuple[str, downlink_pb2.Receipt]]:
     """The receipts to send, by device."""
-    by_device: dict[str, list[StreamKey]] = {device: [] for device in (*owed.births, *owed.unknown)}
+    by_device: dict[str, list[StreamKey]] = {device: [] for device in (*owed.births, *owed.unknown, *owed.refused)}
     for key in sorted(hardened.held):
         by_device.setdefault(key.device, []).append(key)
     for device, keys in by_device.items():
@@ -57,7 +64,24 @@ def receipts(owed: Owed, hardened: Hardened, cloud_boot: int) -> Iterator[tuple[
             )
             for key in keys[start : start + STREAMS_OF_RECEIPT_MAX]:
                 receipt.streams.append(stream_receipt(key, hardened.held[key]))
+            if not start:
+                receipt.refused.extend(stream_refusals(owed.refused.get(device, ())))
             yield device, receipt
+
+
+def stream_refusals(refused: Iterable[Refusal]) -> Iterator[downlink_pb2.StreamRefusal]:
+    """Bags that were put aside, by stream and reason."""
+    for (key, reason), group in groupby(sorted(refused, key=_by_reason), key=lambda item: (item.key, item.reason)):
+        yield downlink_pb2.StreamRefusal(
+            epoch=key.epoch,
+            stream=int(key.stream),
+            reason=f"REFUSAL_REASON_{reason.name}",
+            ranges=[control_pb2.Range(first=item.numbers.first, last=item.numbers.last) for item in group],
+        )
+
+
+def _by_reason(refusal: Refusal) -> tuple[StreamKey, int, SeqRange]:
+    return refusal.key, refusal.reason, refusal.numbers
 
 
 def stream_receipt(key: StreamKey, numbers: Numbers) -> downlink_pb2.StreamReceipt:

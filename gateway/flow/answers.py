@@ -8,12 +8,14 @@ from forecourt.v1 import downlink_pb2
 from gateway.flow.pace import Pace
 from gateway.flow.publisher import Publisher
 from gateway.flow.window import SendWindow
-from gateway.limits import DICTIONARY_AGAIN_S
+from gateway.limits import DICTIONARY_AGAIN_S, RECEIPT_RANGES_MAX
 from gateway.log import Log
 from gateway.model import SeqRange, Stream
 from gateway.outbox import Outbox
 
 log = Log("flow")
+
+_STREAMS = frozenset(Stream)
 
 
 class Answers:
@@ -58,6 +60,9 @@ class Answers:
         for part in receipt.streams:
             if part.epoch == self._outbox.epoch:
                 self._take_in(part)
+        for refusal in receipt.refused:
+            if refusal.epoch == self._outbox.epoch:
+                self._put_aside(refusal)
         self._unknown.update(receipt.unknown_dictionaries)
         self.dictionaries(self.receipt_at_s)
         self._wake.set()
@@ -77,6 +82,15 @@ class Answers:
         if told is not None:
             self.ahead += told.ahead
             self._outbox.settle(stream, told.floor, told.above)
+
+    def _put_aside(self, refusal: downlink_pb2.StreamRefusal) -> None:
+        """Bags that the cloud will never take would come again and again, and fill the window in the end."""
+        if refusal.stream not in _STREAMS or len(refusal.ranges) > RECEIPT_RANGES_MAX:
+            self.bad += 1
+            return
+        stream = Stream(refusal.stream)
+        for bag in self._window.within(stream, [SeqRange(item.first, item.last) for item in refusal.ranges]):
+            self._publisher.doom(stream, bag)
 
     def dictionaries(self, now_s: float) -> None:
         """Batches that the cloud could not read go again with their dictionary; at most so often, since it may lag."""

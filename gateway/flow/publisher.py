@@ -30,7 +30,6 @@ _CODECS = {IDENTITY: "identity", ROWS_ZSTD: "rows-zstd", COLUMNS_ZSTD: "columns-
 """Words for routers, by the number of the first bag's codec; what counts is in the payload."""
 _ROUNDING = 64
 
-
 Records = Callable[[int, Purpose], str]
 """The id of the record of consent of a subject for a purpose."""
 
@@ -148,17 +147,20 @@ class Publisher:
         """Bags that no broker takes leave the shelf with a gap; raises StoreError, then call it again."""
         while self._condemned:
             stream, bag = self._condemned[0]
-            await self._outbox.quarantine(stream, [bag.first], GapReason.QUARANTINED)
+            done = await self._outbox.quarantine(stream, [bag.first], GapReason.QUARANTINED)
             self._condemned.popleft()
-            self.tally.quarantined += bag.size
+            self.tally.quarantined += bag.size if done else 0
 
     def _condemn(self, flight: Flight, code: int) -> None:
         """A batch of one bag that no broker takes: the bag is to leave the shelf."""
         if flight.batch is not None and flight.batch.left:
             self._window.forsake(flight.batch)
-            self._doom(flight.stream, flight.bags[0], code)
+            self.doom(flight.stream, flight.bags[0], code)
 
-    def _doom(self, stream: Stream, bag: SeqRange, code: int) -> None:
+    def doom(self, stream: Stream, bag: SeqRange, code: int = 0) -> None:
+        """The bag leaves the shelf with a gap at the next `set_apart`; `code` is the broker's, 0 for the cloud's."""
+        if (stream, bag) in self._condemned:
+            return
         log.error("bag_refused", stream=stream.word, first=bag.first, count=bag.size, code=f"0x{code:02x}")
         self._condemned.append((stream, bag))
 
@@ -179,7 +181,7 @@ class Publisher:
             except InputError:  # over a bound, or a content that cannot be read
                 if fit == 1 and not self._bare_next(turn.stream):
                     self._window.sent(turn, [], bags[0].last_seq, self._loop.time())
-                    self._doom(turn.stream, _range(bags[0]), 0)
+                    self.doom(turn.stream, _range(bags[0]), 0)
                     self._outbox.release(turn.stream, [_range(bag) for bag in bags[1:]])
                     return
                 fit = max(1, fit // 2)

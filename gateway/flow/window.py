@@ -184,6 +184,14 @@ class SendWindow:
         self._unblock()
         self.cursors[batch.stream].forsake(batch)
 
+    def within(self, stream: Stream, ranges: Sequence[SeqRange]) -> list[SeqRange]:
+        """The bags on their way that lie wholly inside one of `ranges`."""
+        return [
+            SeqRange(sent.first, sent.last)
+            for sent in self.cursors[stream].sent
+            if any(item.first <= sent.first and sent.last <= item.last for item in ranges)
+        ]
+
     def rewind(self) -> int:
         """Everything on its way may be gone, in all streams; returns how many events that are."""
         self._unblock()

@@ -52,9 +52,9 @@ def decode_rows(body: bytes, first_seq: int, count: int, types: Types) -> list[D
     return out
 
 
-def record(**fields: record_pb2.Trip) -> bytes:
+def record(*, trip: record_pb2.Trip | None = None, link: record_pb2.IdentityLink | None = None) -> bytes:
     """The values of an event of a record kind: a serialised Record with its one field."""
-    return record_pb2.Record(**fields).SerializeToString()
+    return record_pb2.Record(trip=trip, link=link).SerializeToString()
 
 
 def _values(row: event_pb2.Row, kinds: Sequence[ValueType]) -> list[Any]:

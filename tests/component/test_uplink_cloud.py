@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from gateway.cloud.service import Cloud
 from gateway.flow.builtin import register_builtin
 from gateway.identity import CloudIdentity
 from gateway.link import Endpoint
-from gateway.model import PurposeSet, SeqRange, Stream
+from gateway.model import Event, PurposeSet, SeqRange, Stream
+from gateway.wire.codec import Encoder
 from tests.component.uplinks import CLOUD_KEY, DEVICE, DEVICE_KEY, ME, car
 from tests.kit.broker import mosquitto
 from tests.kit.sites import background
@@ -70,6 +71,39 @@ async def test_every_event_is_settled_and_held_once(tmp_path: Path) -> None:
         books = await edge.settled(5_200)
     assert (books.balanced, books.appended, books.pending) == (True, 5_200, 0)
     check(await asyncio.to_thread(counted, db), live=3_000, urgent=200, bulk=2_000)
+
+
+class Garbling(Encoder):
+    """Writes some bags so that nobody can read them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.garble = False
+
+    def encode(self, events: Sequence[Event]) -> tuple[int, bytes]:
+        """As an encoder with a bug would."""
+        codec, body = super().encode(events)
+        return codec, body[: len(body) // 2] if self.garble else body
+
+
+async def test_a_bag_that_the_cloud_cannot_read_leaves_the_shelf_with_a_gap(tmp_path: Path) -> None:
+    """It would come again and again, and fill the window in the end; its neighbours are not at fault."""
+    db, encoder = tmp_path / "cloud.db", Garbling()
+    async with (
+        mosquitto() as broker,
+        cloud(broker.endpoint(), db),
+        car(tmp_path / "car", broker.endpoint(), encoder=encoder) as edge,
+    ):
+        await edge.append(Stream.LIVE, 400)
+        encoder.garble = True
+        await edge.append(Stream.LIVE, 300)
+        encoder.garble = False
+        await edge.append(Stream.LIVE, 500)
+        await edge.until(lambda status: status.quarantined == 300 and status.drained)
+        books = await edge.settled(900)
+    assert (books.settled, books.quarantined, books.pending, books.balanced) == (901, 300, 0, True)
+    found = await asyncio.to_thread(counted, db)
+    assert (found["live"].effects, found["live"].missing) == (900, ())
 
 
 def tell_new(taken: asyncio.Event, outcome: Outcome) -> None:

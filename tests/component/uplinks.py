@@ -90,13 +90,14 @@ async def car(
     budget: Budget | None = None,
     store_bytes: int = 16 << 20,
     retain: bool = False,
+    encoder: Encoder | None = None,
 ) -> AsyncIterator[Car]:
     """A device that is running; the end of the block stops it as a cancel does."""
     gate, clock = gate or AllowAll(), ManualClock()
     store = await Store.open(folder, clock=clock, bytes_max=store_bytes, migrations=[Outbox.migrations, schema])
     try:
         outbox = await Outbox.open(
-            store, device=DEVICE, gate=gate, encoder=Encoder(), clock=clock, retain_after_receipt=retain
+            store, device=DEVICE, gate=gate, encoder=encoder or Encoder(), clock=clock, retain_after_receipt=retain
         )
         router = CommandRouter(store, outbox, clock, TOPICS.command, ME.cloud_keys)
         presence = Presence(

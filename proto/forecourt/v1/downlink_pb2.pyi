@@ -1,12 +1,22 @@
 from forecourt.v1 import classification_pb2 as _classification_pb2
 from forecourt.v1 import control_pb2 as _control_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class RefusalReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFUSAL_REASON_UNSPECIFIED: _ClassVar[RefusalReason]
+    REFUSAL_REASON_UNREADABLE: _ClassVar[RefusalReason]
+    REFUSAL_REASON_CONSENT: _ClassVar[RefusalReason]
+REFUSAL_REASON_UNSPECIFIED: RefusalReason
+REFUSAL_REASON_UNREADABLE: RefusalReason
+REFUSAL_REASON_CONSENT: RefusalReason
 
 class StreamReceipt(_message.Message):
     __slots__ = ("epoch", "stream", "floor", "above")
@@ -20,21 +30,35 @@ class StreamReceipt(_message.Message):
     above: _containers.RepeatedCompositeFieldContainer[_control_pb2.Range]
     def __init__(self, epoch: _Optional[int] = ..., stream: _Optional[int] = ..., floor: _Optional[int] = ..., above: _Optional[_Iterable[_Union[_control_pb2.Range, _Mapping]]] = ...) -> None: ...
 
+class StreamRefusal(_message.Message):
+    __slots__ = ("epoch", "stream", "ranges", "reason")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    stream: int
+    ranges: _containers.RepeatedCompositeFieldContainer[_control_pb2.Range]
+    reason: RefusalReason
+    def __init__(self, epoch: _Optional[int] = ..., stream: _Optional[int] = ..., ranges: _Optional[_Iterable[_Union[_control_pb2.Range, _Mapping]]] = ..., reason: _Optional[_Union[RefusalReason, str]] = ...) -> None: ...
+
 class Receipt(_message.Message):
-    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "signature")
+    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "refused", "signature")
     CLOUD_BOOT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_DICTIONARIES_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     cloud_boot: int
     number: int
     streams: _containers.RepeatedCompositeFieldContainer[StreamReceipt]
     unknown_dictionaries: _containers.RepeatedScalarFieldContainer[int]
     unknown_records: _containers.RepeatedScalarFieldContainer[str]
+    refused: _containers.RepeatedCompositeFieldContainer[StreamRefusal]
     signature: bytes
-    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloudState(_message.Message):
     __slots__ = ("cloud_boot", "online", "signature")
