@@ -16,7 +16,7 @@ from forecourt.v1 import control_pb2, downlink_pb2
 
 from gateway.clock import Clock
 from gateway.errors import ForecourtError, InputError, Retry, StoreError
-from gateway.flow.journal import Entry, Journal, Stage
+from gateway.flow.journal import Entry, Journal, Now, Stage
 from gateway.flow.trust import read_signed
 from gateway.limits import (
     COMMAND_BODY_BYTES_MAX,
@@ -118,7 +118,7 @@ class CommandRouter:
     async def run(self) -> None:
         """Finishes what an earlier process left, then takes commands for ever."""
         async with asyncio.TaskGroup() as group:
-            for entry in await self._journal.open(self._clock.wall_us()):
+            for entry in await self._journal.open(self._now()):
                 group.create_task(self._conduct(entry), name=f"command-{entry.id:x}")
             while True:
                 await self._wake.wait()
@@ -144,16 +144,11 @@ class CommandRouter:
             self.counters["bad"] += 1
             return
         kind = self._kinds.get(command.kind)
-        reason = judge(
-            command,
-            self._clock.wall_us(),
-            self._clock.quality(),
-            known=kind is not None,
-            safe=kind is not None and kind.safe,
-        )
+        safe = kind is not None and kind.safe
+        reason = judge(command, self._clock.wall_us(), self._clock.quality(), known=kind is not None, safe=safe)
         stage = Stage.FAILED if reason else Stage.ACCEPTED
         entry = Entry(command.id, command.counter, command.kind, command.not_after_us, command.body, stage, reason)
-        admission = await self._journal.admit(entry, command.issued_us, COMMANDS_OPEN_MAX)
+        admission = await self._journal.admit(entry, command.issued_us, COMMANDS_OPEN_MAX, self._now(), safe=safe)
         if not admission.again:
             self.counters[admission.entry.reason or "accepted"] += 1
             group.create_task(self._conduct(admission.entry), name=f"command-{command.id:x}")
@@ -161,6 +156,9 @@ class CommandRouter:
         self.counters["again"] += 1
         if admission.entry.stage.final and self._may_repeat(command.id):
             group.create_task(self._tell(admission.entry), name=f"answer-{command.id:x}")
+
+    def _now(self) -> Now:
+        return Now(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)
 
     def _may_repeat(self, command: int) -> bool:
         """An answer is repeated at most so often, so that an old command sent a million times fills no store."""

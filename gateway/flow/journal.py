@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from gateway.flow.schema import signed, unsigned
 from gateway.limits import COMMANDS_KEPT_MAX
@@ -17,6 +18,8 @@ LOST = "journal_lost"
 BUSY = "busy"
 _FLOOR = "command_floor"
 _SINCE = "command_since_us"
+_UNKNOWN_US = 1 << 62
+"""Stands for the moment of a rescue whose clock could not be believed: no command is younger than it."""
 _COLUMNS = "id, counter, kind, not_after_us, body, stage, reason, result, told"
 
 
@@ -50,6 +53,13 @@ class Entry:
     told: Stage = Stage.NONE
 
 
+class Now(NamedTuple):
+    """What the clock shows, and whether it is to be believed."""
+
+    wall_us: int
+    trusted: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What the journal says of a command that came: `entry` is new, or known already (then `again`)."""
@@ -64,14 +74,15 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def open(self, now_us: int) -> list[Entry]:
+    async def open(self, now: Now) -> list[Entry]:
         """Ends what an earlier process was running, and returns everything that is open or not yet answered.
 
-        When the store had to be rescued, no command issued before now may run: nobody knows which did.
+        When the store had to be rescued, no command issued before now may run: nobody knows which did. Where the clock
+        is in doubt, that is before the first moment at which it is not.
         """
 
         def lost(_: DamagedStore, db: sqlite3.Connection) -> None:
-            _set(db, _SINCE, now_us)
+            _set(db, _SINCE, now.wall_us if now.trusted else _UNKNOWN_US)
 
         def begin(db: sqlite3.Connection) -> list[Entry]:
             db.execute(
@@ -86,8 +97,11 @@ class Journal:
         await self._store.salvage("flow", lost)
         return await self._store.write(begin)
 
-    async def admit(self, entry: Entry, issued_us: int, open_max: int) -> Admission:
-        """Writes a command down, as accepted or as refused with its reason, unless it is known or may not be new."""
+    async def admit(self, entry: Entry, issued_us: int, open_max: int, now: Now, *, safe: bool = False) -> Admission:
+        """Writes a command down, as accepted or as refused with its reason, unless it is known or may not be new.
+
+        One that is `safe` may run a second time, so a journal that was lost does not hinder it.
+        """
 
         def write(db: sqlite3.Connection) -> Admission:
             row = db.execute(f"select {_COLUMNS} from flow_command where id = ?", (signed(entry.id),)).fetchone()
@@ -100,7 +114,7 @@ class Journal:
             if db.execute("select count(*) from flow_command").fetchone()[0] >= 2 * COMMANDS_KEPT_MAX:
                 return Admission(_refused(entry, BUSY), again=True)
             new = entry
-            if issued_us <= _get(db, _SINCE):
+            if issued_us <= _since(db, now) and not safe:
                 new = _refused(entry, LOST)
             elif not new.stage.final:
                 running = db.execute("select count(*) from flow_command where stage < ?", (Stage.DONE,)).fetchone()[0]
@@ -151,6 +165,15 @@ def _get(db: sqlite3.Connection, name: str) -> int:
 
 def _set(db: sqlite3.Connection, name: str, value: int) -> None:
     db.execute("insert into flow_state values(?, ?) on conflict do update set value = excluded.value", (name, value))
+
+
+def _since(db: sqlite3.Connection, now: Now) -> int:
+    """Commands issued up to this moment may have run in a store that is lost; fixed once the clock can be believed."""
+    since = _get(db, _SINCE)
+    if since == _UNKNOWN_US and now.trusted:
+        since = now.wall_us
+        _set(db, _SINCE, since)
+    return since
 
 
 def _prune(db: sqlite3.Connection) -> None:

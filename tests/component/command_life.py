@@ -10,7 +10,7 @@ from forecourt.v1 import control_pb2
 
 from gateway.clock import ManualClock
 from gateway.flow.commands import CommandRouter
-from gateway.flow.journal import Admission, Entry, Journal, Stage
+from gateway.flow.journal import Admission, Entry, Journal, Now, Stage
 from gateway.flow.schema import schema
 from gateway.store import Store
 
@@ -26,8 +26,8 @@ class _KilledJournal(Journal):
         super().__init__(store)
         self._point = point
 
-    async def admit(self, entry: Entry, issued_us: int, open_max: int) -> Admission:
-        admission = await super().admit(entry, issued_us, open_max)
+    async def admit(self, entry: Entry, issued_us: int, open_max: int, now: Now, *, safe: bool = False) -> Admission:
+        admission = await super().admit(entry, issued_us, open_max, now, safe=safe)
         _die_at(self._point == "admitted")
         return admission
 

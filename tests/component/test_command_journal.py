@@ -7,6 +7,7 @@ import pytest
 
 from gateway.flow.journal import Stage
 from gateway.limits import COMMANDS_KEPT_MAX, COMMANDS_OPEN_MAX
+from gateway.model import ClockQuality
 from tests.component.command_world import Answers, World, give
 
 
@@ -144,9 +145,7 @@ async def test_after_the_journal_was_lost_no_older_command_runs(world: World) ->
     async with world.life(answers) as router:
         await give(router, payload)
         await answers.final()
-    for file in world.folder.iterdir():
-        if file.is_file() and file.stat().st_size > 4_096:
-            file.write_bytes(b"\xff" * 8_192)
+    damage(world)
     world.clock.advance(10)
     async with world.life(answers) as router:
         await give(router, payload)
@@ -155,3 +154,33 @@ async def test_after_the_journal_was_lost_no_older_command_runs(world: World) ->
         await answers.final(3)
     assert found[-1].reason == "journal_lost"
     assert world.ran == [b"x", b"new"]
+
+
+async def test_after_the_journal_was_lost_under_a_clock_at_1970_nothing_older_than_the_first_true_time_runs(
+    world: World,
+) -> None:
+    """What the cloud sends again ran perhaps; only what it issues after the clock was set cannot have."""
+    answers = Answers()
+    payload, again = world.command(), world.command(2, kind="test.safe", body=b"safe")
+    async with world.life(answers) as router:
+        await give(router, payload)
+        await answers.final()
+    damage(world)
+    world.clock.trust = ClockQuality.UNTRUSTED
+    async with world.life(answers) as router:
+        world.clock.trust = ClockQuality.SYNCHRONISED
+        world.clock.advance(10)
+        await give(router, payload)
+        found = await answers.final(2)
+        await give(router, again)
+        await give(router, world.command(9, body=b"new", issued_us=world.clock.wall_us() + 1))
+        await answers.final(4)
+    assert found[-1].reason == "journal_lost"
+    assert world.ran == [b"x", b"safe", b"new"]
+
+
+def damage(world: World) -> None:
+    """The large files of the store turn to noise."""
+    for file in world.folder.iterdir():
+        if file.is_file() and file.stat().st_size > 4_096:
+            file.write_bytes(b"\xff" * 8_192)
