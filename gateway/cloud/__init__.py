@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.cloud.audit import StreamAudit, audit
     from gateway.cloud.commands import Commander
     from gateway.cloud.inbox import Inbox
     from gateway.cloud.numbers import Numbers
@@ -24,8 +23,6 @@ _HOMES = {
     "Numbers": "numbers",
     "Sink": "sinks",
     "SqliteSink": "sqlite_sink",
-    "StreamAudit": "audit",
-    "audit": "audit",
     "find_sinks": "sinks",
     "readings": "sqlite_sink",
 }
@@ -39,8 +36,6 @@ __all__ = [
     "Numbers",
     "Sink",
     "SqliteSink",
-    "StreamAudit",
-    "audit",
     "find_sinks",
     "readings",
 ]

@@ -10,6 +10,7 @@ from forecourt.v1 import downlink_pb2
 
 from gateway.clock import Clock
 from gateway.cloud.batches import Batches
+from gateway.cloud.disk import of_disk
 from gateway.cloud.fleet import Fleet
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.outcome import Outcome
@@ -24,9 +25,6 @@ from gateway.wire.messages import read_state
 from gateway.wire.topics import UpTopic, parse_up
 
 DeviceKey = Callable[[str], Ed25519PublicKey | None]
-DISK_ERRORS = (sqlite3.OperationalError, sqlite3.InternalError)
-"""What the disk does, not the message."""
-
 log = Log("cloud")
 
 
@@ -85,13 +83,15 @@ class Admission:
             batch = read_batch(topic, payload, key)
             heard[up.device] = self._fleet.boots(up.device, batch.boots) or heard.get(up.device, 0)
             self._batches.take(StreamKey(up.device, batch.epoch, up.stream), topic, batch, self._now_us, outcome)
-        except (Poison, *DISK_ERRORS):
+        except Poison:
             raise
         except SignatureError as error:
             raise Poison(Reason.SIGNATURE, str(error)) from error
         except InputError as error:
             raise Poison(Reason.MALFORMED, str(error)) from error
         except Exception as error:  # one message, whatever it holds, must not end the service
+            if of_disk(error):
+                raise
             log.error("message_unforeseen", topic=topic, error=type(error).__name__)
             raise Poison(Reason.UNFORESEEN, f"{type(error).__name__}: {error}") from error
 

@@ -9,6 +9,7 @@ from forecourt.v1 import event_pb2
 from gateway.cloud import bags
 from gateway.cloud.control import Control
 from gateway.cloud.dictionaries import Dictionaries, Known
+from gateway.cloud.disk import of_disk
 from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.sinks import Effects, Sink
@@ -145,9 +146,9 @@ class Batches:
             return
         try:
             self._sink.write(self._db, effects)
-        except (sqlite3.OperationalError, sqlite3.InternalError):
-            raise
         except Exception as error:
+            if of_disk(error):
+                raise
             raise Poison(Reason.SINK, f"{type(error).__name__}: {error}") from error
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from forecourt.v1 import control_pb2
 
+from gateway.cloud.disk import of_disk
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.schema import signed, unsigned
@@ -113,9 +114,9 @@ class Control:
             return
         try:
             events = self._sink.erase(self._db, request.subject, purposes)
-        except (sqlite3.OperationalError, sqlite3.InternalError):
-            raise
         except Exception as error:
+            if of_disk(error):
+                raise
             raise Poison(Reason.SINK, f"erasure failed: {type(error).__name__}") from error
         heads = json.dumps({str(head.stream): head.last for head in request.heads})
         self._db.execute(

@@ -233,13 +233,14 @@ class Agent:
 
     async def _check_damage(self) -> None:
         """Looks at what lay on the disk at the start, a little at a time."""
-        try:
-            left = True
-            while left:
+        left = True
+        while left:
+            try:
                 left = await self.outbox.check_damage()
-                await asyncio.sleep(DAMAGE_PAUSE_S)
-        except ForecourtError as error:
-            log.warning("damage_check_failed", error=type(error).__name__)
+            except ForecourtError as error:  # a full disk passes; a dead store ends the agent elsewhere
+                log.warning("damage_check_failed", error=type(error).__name__)
+                await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(DAMAGE_PAUSE_S)
 
 
 async def _run(part: Part) -> None:

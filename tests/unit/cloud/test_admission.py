@@ -211,11 +211,19 @@ def test_what_the_disk_refuses_is_undone_whole(db: sqlite3.Connection) -> None:
     assert desk.effects(LIVE) == list(range(1, 6))
 
 
-def test_what_a_sink_refuses_is_put_aside(db: sqlite3.Connection) -> None:
+def _mistake() -> sqlite3.OperationalError:
+    """What SQLite raises for a statement that names a table that is not there."""
+    with closing(sqlite3.connect(":memory:")) as db, pytest.raises(sqlite3.OperationalError) as caught:
+        db.execute("select * from nowhere")
+    return caught.value
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), _mistake()], ids=["its own", "a mistake in its SQL"])
+def test_what_a_sink_refuses_is_put_aside(db: sqlite3.Connection, error: Exception) -> None:
     """A sink's own failure undoes the batch alone: no number is held, so nothing is receipted that has no effect."""
     sink = _FailingSink()
     desk = Desk(CAR, OTHER, db=db, sink=sink)
-    sink.error = RuntimeError("no")
+    sink.error = error
     outcomes = desk.take(CAR.letter(forge.bag(1, 5)))
     sink.error = None
     assert [(o.new, o.key) for o in outcomes] == [(0, None)]
