@@ -18,6 +18,7 @@ from tests.faults.patches import FAULTS
 from tests.faults.planted import planted
 from tests.faults.stops import stops
 from tests.faults.toxics import toxics
+from tests.faults.withdrawals import withdrawals
 
 Progress = Callable[[int, int], None]
 Run = Callable[[Path, int, int, Progress], Coroutine[Any, Any, Verdict]]
@@ -47,6 +48,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
+    "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),
     "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),
 }
 

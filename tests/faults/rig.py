@@ -14,7 +14,13 @@ from tests.kit.zygote import Child, Zygote, zygote
 
 STORE_BYTES = 4 << 20
 SMALL_BYTES = 1 << 20
-MODULES = ("tests.faults.workers", "gateway.runtime", "gateway.cloud.process", "gateway.identity.keystore")
+MODULES = (
+    "tests.faults.workers",
+    "tests.faults.guest",
+    "gateway.runtime",
+    "gateway.cloud.process",
+    "gateway.identity.keystore",
+)
 
 
 @dataclass(slots=True)
