@@ -171,6 +171,7 @@ class Outbox:
     async def read_settled(self, stream: Stream, numbers: SeqRange, bytes_max: int) -> Taken:
         """Bags that were settled and retained, for a request to send them again."""
         core = self._core
+        await self.flush()
         return await self._store.read(
             lambda db: handout.take_settled(core, db, stream, numbers.first, numbers.last, bytes_max)
         )

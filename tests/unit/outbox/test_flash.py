@@ -77,6 +77,15 @@ async def test_a_flush_writes_receipts_at_once(tmp_path: Path) -> None:
         assert (await one.outbox.stats())[Stream.LIVE].books.settled == 10
 
 
+async def test_what_was_received_just_now_can_be_sent_again(tmp_path: Path) -> None:
+    """A request to send again finds bags whose receipt waits for a commit."""
+    async with bench(tmp_path, retain=True) as one:
+        await one.outbox.append_many(events(kind(one.outbox.dictionary, Stream.LIVE), 10))
+        one.outbox.settle(Stream.LIVE, 10)
+        taken = await one.outbox.read_settled(Stream.LIVE, SeqRange(1, 10), 1 << 20)
+        assert [bag.count for bag in taken.bags] == [10]
+
+
 async def test_closing_writes_receipts(tmp_path: Path) -> None:
     """What waits when the store is closed is settled when it is opened again; flushing a closed store says so."""
     gate = AllowAll()
