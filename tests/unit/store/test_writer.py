@@ -111,13 +111,13 @@ async def test_what_rides_runs_before_what_is_due(store: Store) -> None:
 
 
 class Slow(Remembering):
-    """A job that is prepared in slices; between the second and the third it waits to be let on."""
+    """A job that is prepared in slices; in the second it waits to be let on."""
 
     def __init__(self, word: str, fails: bool = False) -> None:
         super().__init__(word)
         self.fails = fails
         self.slices = 0
-        self.go_on = threading.Event()
+        self.waits, self.go_on = threading.Event(), threading.Event()
 
     def prepare(self) -> bool:
         """A slice."""
@@ -125,6 +125,7 @@ class Slow(Remembering):
         if self.fails:
             raise ValueError
         if self.slices == 2:
+            self.waits.set()
             self.go_on.wait(10)
         return self.slices < 4
 
@@ -133,13 +134,13 @@ async def test_a_commit_goes_between_two_slices(store: Store) -> None:
     """What is due while a slow job is prepared does not wait for the rest of it."""
     slow, quick, rider = Slow("slow"), Remembering("quick"), Remembering("rider")
     store.schedule(slow, prepare=slow.prepare)
-    store.schedule(quick, 0.001)
+    await asyncio.to_thread(slow.waits.wait, 10)
+    store.schedule(quick)
     store.schedule(rider, 60.0, rides=True)
-    await asyncio.sleep(0.002)
     slow.go_on.set()
     for job in (slow, quick, rider):
         await job.answered.wait()
-    assert (await words(store))[-1] == "slow"
+    assert await words(store) == ["rider", "quick", "slow"]
     assert (slow.slices, slow.runs) == (4, 1)
 
 
