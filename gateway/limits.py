@@ -46,6 +46,8 @@ EVICT_SHARE: Final = 1 / 16
 EVENT_BATCH_BYTES_TARGET: Final = 64_000
 MESSAGE_BYTES_MAX: Final = 1_000_000
 DOWNLINK_BYTES_MAX: Final = 65_536
+BIRTHS_KEPT_MAX: Final = 32
+"""Names of connections that a device remembers and tells, the oldest is forgotten first."""
 RECEIPT_RANGES_MAX: Final = 64
 BATCH_BAGS_MAX: Final = 256
 BATCH_CONSENTS_MAX: Final = 256

@@ -11,7 +11,7 @@ from forecourt.v1 import downlink_pb2
 from gateway.clock import Clock
 from gateway.cloud.batches import Batches
 from gateway.cloud.disk import of_disk
-from gateway.cloud.fleet import Fleet
+from gateway.cloud.fleet import Fleet, goes_on_from_a_copy
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.poison import Poison, Reason, keep_aside
@@ -106,6 +106,10 @@ class Admission:
         return up, key
 
     def _take_state(self, device: str, state: downlink_pb2.DeviceState, outcome: Outcome) -> None:
+        if goes_on_from_a_copy(state, self._fleet.known(device)):
+            self._count("old_copies", 1)
+            outcome.doubted = state.epoch
+            return
         if not self._fleet.take(device, state, self._now_us):
             self._count("stale_states", 1)
             return

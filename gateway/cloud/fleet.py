@@ -19,6 +19,19 @@ class Seen(NamedTuple):
     epoch: int
     boot: int
     connect: int
+    birth: int = 0
+
+
+def goes_on_from_a_copy(state: downlink_pb2.DeviceState, known: Seen | None) -> bool:
+    """Whether a birth comes from a store that forgot the birth that is known: somebody put an old copy in its place.
+
+    Connections of one store are numbered in order, over restarts too; and a store remembers the names of its births
+    from the last that was answered. A device that names none is not judged by names.
+    """
+    if known is None or not state.online or state.epoch != known.epoch:
+        return False
+    forgotten = bool(known.birth and state.birth) and known.birth not in {state.birth, *state.births}
+    return forgotten or state.connect < known.connect
 
 
 def speaks(state: downlink_pb2.DeviceState, known: Seen | None) -> bool:
@@ -57,20 +70,25 @@ class Fleet:
         self._db = db
         self._boots: dict[tuple[str, int], tuple[int, int]] = {}
 
+    def known(self, device: str) -> Seen | None:
+        """What is known of the last connection."""
+        query = "select online, epoch, boot, connect, birth from device where device = ?"
+        row = self._db.execute(query, (device,)).fetchone()
+        if row is None or row[1] is None:
+            return None
+        return Seen(bool(row[0]), *(unsigned(number) for number in row[1:]))
+
     def take(self, device: str, state: downlink_pb2.DeviceState, now_us: int) -> bool:
         """Notes a birth, a farewell or a will; whether it was believed."""
-        row = self._db.execute("select online, epoch, boot, connect from device where device = ?", (device,)).fetchone()
-        known = None
-        if row is not None and row[1] is not None:
-            known = Seen(bool(row[0]), unsigned(row[1]), unsigned(row[2]), unsigned(row[3]))
-        if not speaks(state, known):
+        if not speaks(state, self.known(device)):
             return False
         self._db.execute(
-            "insert into device (device, online, boot, connect, epoch, version, capabilities, born_us, seen_us)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set online = excluded.online,"
+            "insert into device (device, online, boot, connect, epoch, version, capabilities, born_us, seen_us, birth)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set online = excluded.online,"
             " boot = excluded.boot, connect = excluded.connect, epoch = excluded.epoch, version = excluded.version,"
             " capabilities = excluded.capabilities, born_us = coalesce(excluded.born_us, born_us),"
-            " seen_us = iif(excluded.online, excluded.seen_us, seen_us)",
+            " seen_us = iif(excluded.online, excluded.seen_us, seen_us),"
+            " birth = iif(excluded.online, excluded.birth, birth)",
             (
                 device,
                 state.online,
@@ -81,6 +99,7 @@ class Fleet:
                 json.dumps([word[:64] for word in state.capabilities[:64]]),
                 now_us if state.online else None,
                 now_us,
+                signed(state.birth),
             ),
         )
         return True

@@ -24,7 +24,8 @@ class Outcome:
     """What became of one message. `new` and `repeated` count events.
 
     `key` is set where a receipt is owed, `unknown_dictionary` where one is to be asked for, `born` for a birth, and
-    `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read.
+    `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read. `doubted`
+    is the epoch of a store that goes on from an old copy.
     """
 
     device: str = ""
@@ -36,3 +37,4 @@ class Outcome:
     replies: list[Reply] = field(default_factory=list)
     poison: Poison | None = None
     refused: list[Refusal] = field(default_factory=list)
+    doubted: int | None = None

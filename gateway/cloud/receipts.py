@@ -1,6 +1,6 @@
 """What is owed to devices, and the receipts that say it; must never build one from numbers that are not hardened."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -24,8 +24,10 @@ class Owed:
     events: int = 0
     streams: set[StreamKey] = field(default_factory=set)
     births: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, set[int]] = field(default_factory=dict)
     refused: dict[str, set[Refusal]] = field(default_factory=dict)
+    doubted: dict[str, int] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
         """Adds what a message's outcome calls for."""
@@ -34,27 +36,39 @@ class Owed:
             self.streams.add(outcome.key)
         if outcome.born is not None:
             self.births[outcome.device] = outcome.born.epoch
+            self.names[outcome.device] = outcome.born.birth
         if outcome.unknown_dictionary is not None:
             asked = self.unknown.setdefault(outcome.device, set())
             if len(asked) < UNKNOWN_DICTIONARIES_MAX:
                 asked.add(outcome.unknown_dictionary)
+        if outcome.doubted is not None:
+            self.doubted[outcome.device] = outcome.doubted
         for refusal in outcome.refused:
             named = self.refused.setdefault(outcome.device, set())
             if len(named) < RECEIPT_RANGES_MAX:
                 named.add(refusal)
 
     def __bool__(self) -> bool:
-        return bool(self.streams or self.births or self.unknown or self.refused)
+        return bool(self.streams or self.births or self.unknown or self.refused or self.doubted)
 
     def due_at_once(self, events_max: int = RECEIPT_EVENTS) -> bool:
         """Whether so many events wait that senders may run dry."""
         return self.events >= events_max
 
 
-def receipts(owed: Owed, hardened: Hardened, cloud_boot: int) -> Iterator[tuple[str, downlink_pb2.Receipt]]:
-    """The receipts to send, by device."""
-    by_device: dict[str, list[StreamKey]] = {device: [] for device in (*owed.births, *owed.unknown, *owed.refused)}
+def _addressed(owed: Owed) -> tuple[str, ...]:
+    return *owed.births, *owed.unknown, *owed.refused, *owed.doubted
+
+
+def receipts(
+    owed: Owed, hardened: Hardened, cloud_boot: int, doubted: Mapping[str, int] | None = None
+) -> Iterator[tuple[str, downlink_pb2.Receipt]]:
+    """The receipts to send, by device. Of an epoch that is `doubted` no number is receipted."""
+    doubted = doubted or {}
+    by_device: dict[str, list[StreamKey]] = {device: [] for device in _addressed(owed)}
     for key in sorted(hardened.held):
+        if doubted.get(key.device) == key.epoch:
+            continue
         by_device.setdefault(key.device, []).append(key)
     for device, keys in by_device.items():
         unknown = sorted(owed.unknown.get(device, ()))
@@ -64,6 +78,8 @@ def receipts(owed: Owed, hardened: Hardened, cloud_boot: int) -> Iterator[tuple[
             )
             for key in keys[start : start + STREAMS_OF_RECEIPT_MAX]:
                 receipt.streams.append(stream_receipt(key, hardened.held[key]))
+            receipt.doubted_epoch = doubted.get(device, 0)
+            receipt.birth = owed.names.get(device, 0)
             if not start:
                 receipt.refused.extend(stream_refusals(owed.refused.get(device, ())))
             yield device, receipt

@@ -29,7 +29,8 @@ create table if not exists boot (device text, id integer, wall_at_boot_us intege
     null, primary key (device, id)) without rowid;
 create table if not exists device (device text primary key, online integer not null default 0, boot integer,
     connect integer, epoch integer, version text not null default '', capabilities text not null default '[]',
-    clock integer not null default 0, born_us integer, seen_us integer not null) without rowid;
+    clock integer not null default 0, born_us integer, seen_us integer not null, birth integer not null default 0)
+    without rowid;
 create table if not exists command (id integer primary key, device text not null, kind text not null, counter
     integer not null, body blob not null, issued_us integer not null, not_after_us integer not null, stage
     integer not null default 0);

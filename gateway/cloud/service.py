@@ -72,6 +72,7 @@ class Cloud:
         self.cloud_boot = 0
         self.ready = asyncio.Event()
         self._waiting = 0
+        self._doubted: dict[str, int] = {}
         self._owed, self._call = Owed(), asyncio.Event()
         self._enough = asyncio.Event()
         self._link = Link(
@@ -132,7 +133,7 @@ class Cloud:
             log.error("receipts_withheld", error=str(error))
             connection.abort("the inbox cannot promise")
             return
-        for device, receipt in receipts(owed, hardened, self.cloud_boot):
+        for device, receipt in receipts(owed, hardened, self.cloud_boot, self._doubted):
             topic = Topics(device).receipt
             await connection.wait_writable()
             self._publish(
@@ -171,6 +172,11 @@ class Cloud:
             log.warning("message_put_aside", reason=str(outcome.poison.reason), device=outcome.device)
         self.commander.note(outcome.replies)
         self._owed.note(outcome)
+        if outcome.doubted is not None:
+            self._doubted[outcome.device] = outcome.doubted
+            log.warning("device_restored_from_copy", device=outcome.device)
+        elif outcome.born is not None:
+            self._doubted.pop(outcome.device, None)
         if self._owed:
             self._call.set()
         if self._owed.due_at_once(self._events):

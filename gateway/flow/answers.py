@@ -22,16 +22,25 @@ class Answers:
     """Takes in what the cloud says, once its signature was checked. Counts are since the process began."""
 
     def __init__(
-        self, outbox: Outbox, window: SendWindow, publisher: Publisher, pace: Pace, wake: asyncio.Event
+        self,
+        outbox: Outbox,
+        window: SendWindow,
+        publisher: Publisher,
+        pace: Pace,
+        wake: asyncio.Event,
+        answered: Callable[[int], bool],
     ) -> None:
+        """`answered` is told the birth that a receipt names, and says whether it is that of this connection."""
         self._outbox, self._window, self._publisher, self._pace, self._wake = outbox, window, publisher, pace, wake
         self._loop = asyncio.get_running_loop()
+        self._answered = answered
         self._again_s = 0.0
         self._unknown: set[int] = set()
         self.hooks: list[Callable[[], None]] = []
         self.receipts = self.bad = self.ahead = self.rewinds = 0
         self.receipt_at_s: float | None = None
         self.synced = asyncio.Event()
+        self.doubted = False
 
     def overdue(self, now_s: float) -> None:
         """Batches that have waited too long for a receipt are to be sent again."""
@@ -55,6 +64,10 @@ class Answers:
     def receipt(self, receipt: downlink_pb2.Receipt) -> None:
         """The cloud has these numbers on its disk."""
         self.receipts += 1
+        if self.doubted or receipt.doubted_epoch == self._outbox.epoch:
+            self.doubted = True  # numbers were given twice: what a receipt says of them may be about other events
+            self._wake.set()
+            return
         self.receipt_at_s = self._loop.time()
         self.synced.set()
         for part in receipt.streams:

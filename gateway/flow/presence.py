@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from forecourt.v1 import control_pb2, downlink_pb2
 
+from gateway.flow.births import Births
 from gateway.log import Log
 from gateway.model import Stream
 from gateway.store import Store
@@ -52,6 +53,7 @@ class Presence:
         self._store, self._boot, self._version = store, boot, version
         self._capabilities, self._pack = capabilities, pack
         self._reserve = _Reserve()
+        self._births = Births(store)
         self.connect = 0
 
     async def open(self) -> None:
@@ -67,6 +69,11 @@ class Presence:
             return used
 
         self.connect = await self._store.write(begin)
+        await self._births.open()
+
+    def answered(self, birth: int) -> bool:
+        """A receipt answers a birth; whether it is that of this connection."""
+        return self._births.heard(birth)
 
     def next(self) -> None:
         """The number of the connection that is about to be made."""
@@ -78,6 +85,8 @@ class Presence:
         """What the device says first: who it is and which numbers it has given and still keeps."""
         state = self._state(online=True)
         state.capabilities.extend(self._capabilities())
+        state.birth, before = self._births.take()
+        state.births.extend(before)
         for stream in Stream:
             head = state.heads.add(epoch=self._store.epoch, stream=stream, floor=last[stream])
             kept = floor[stream] + 1

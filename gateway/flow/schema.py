@@ -21,6 +21,12 @@ def tables(db: Database) -> None:
     )
 
 
+@schema()
+def births(db: Database) -> None:
+    """Random names of births: the last one that the cloud answered, and all since, with the next one at the end."""
+    db.execute("create table flow_birth(id integer primary key, name integer not null)")
+
+
 def signed(number: int) -> int:
     """A fixed64 as SQLite keeps it."""
     return number - (1 << 64) if number >> 63 else number

@@ -85,6 +85,7 @@ class Uplink:
         self._outbox, self._clock, self._presence = outbox, clock, presence
         self._budget = budget or Budget()
         self._commits = store.on_commit
+        self._store = store
         self._spending = Spending(store, self._budget)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -98,7 +99,7 @@ class Uplink:
         )
         self._pace = Pace(self._settings.batch_bytes)
         self._publisher = Publisher(outbox, gate, identity, self._window, self._pace, self._budget, self._wake, records)
-        self._answers = Answers(outbox, self._window, self._publisher, self._pace, self._wake)
+        self._answers = Answers(outbox, self._window, self._publisher, self._pace, self._wake, presence.answered)
         self._downlink = Downlink(
             self._topics,
             identity.cloud_keys,
@@ -208,6 +209,8 @@ class Uplink:
         while True:
             self._wake.clear()
             now_s = self._loop.time()
+            if self._answers.doubted:
+                self._answers.doubted = await self._store.doubt("old_copy")
             self._answers.overdue(now_s)
             self._answers.dictionaries(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)

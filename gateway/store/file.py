@@ -5,6 +5,7 @@ store.db-wal    reserved to its working size; SQLite removes it at a clean close
 store.mark      epoch and commit count outside SQLite: tells a store that lost commits or was restored from a copy
 store.lock      held while a process has the store open
 ballast         as large as WAL and index; freed before opening, so that a full disk does not keep the store shut
+doubted         the boot in which the store was condemned on the cloud's word, at most once per boot
 condemned       present: the store was found damaged while running, the next open rescues it
 damaged/        the files of the last rescue, kept for whoever wants to look
 """
@@ -63,6 +64,11 @@ class Files:
     def condemned(self) -> Path:
         """Says why the next open must rescue."""
         return self.folder / "condemned"
+
+    @property
+    def doubted(self) -> Path:
+        """Boot in which the cloud was believed last when it said that the store goes on from an old copy."""
+        return self.folder / "doubted"
 
     @property
     def pending(self) -> Path:

@@ -150,6 +150,25 @@ class Store:
         """The file contradicts itself: the next open rescues it; this store takes nothing more."""
         await self._loop.run_in_executor(self._thread, self._writer.die, Damaged(why))
 
+    async def doubt(self, why: str) -> bool:
+        """Somebody trusted says that numbers were given twice: condemns the store, at most once in a boot.
+
+        A cloud that is wrong again and again would otherwise keep a device from working. False when it was ignored.
+        """
+        return await self._loop.run_in_executor(self._thread, self._doubt, why)
+
+    def _doubt(self, why: str) -> bool:
+        mark, boot = self._opened.files.doubted, str(self.clock.boot_id())
+        try:
+            if mark.exists() and mark.read_text("utf-8") == boot:
+                _log.error("doubt_ignored", why=why)
+                return False
+            mark.write_text(boot, "utf-8")
+        except OSError as error:
+            _log.warning("doubt_not_noted", error=error.strerror)
+        self._writer.die(Damaged(why))
+        return True
+
     async def aclose(self) -> None:
         """Writes what is scheduled, then closes; may be called twice."""
         await self._writer.aclose()

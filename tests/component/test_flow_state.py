@@ -1,11 +1,14 @@
 """Proves what flow keeps over restarts: connect numbers and what a day has spent; on a real store."""
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 from forecourt.v1 import downlink_pb2
 
 from gateway.clock import ManualClock
+from gateway.cloud.fleet import Seen, goes_on_from_a_copy
 from gateway.flow.budget import Budget, BudgetSettings
 from gateway.flow.presence import Presence
 from gateway.flow.schema import schema
@@ -55,6 +58,54 @@ async def test_a_number_is_ahead_on_disk_before_it_is_used(tmp_path: Path) -> No
     one.next()
     assert one.connect <= kept
     await store.aclose()
+
+
+def said(one: Presence) -> downlink_pb2.DeviceState:
+    """The next birth."""
+    return downlink_pb2.DeviceState.FromString(one.birth(dict.fromkeys(Stream, 0), dict.fromkeys(Stream, 0)))
+
+
+async def test_a_birth_names_those_before_it_until_one_is_answered(tmp_path: Path) -> None:
+    """Over restarts, and no name comes twice; what was answered is the oldest that is told."""
+    names: list[int] = []
+    told: list[int] = []
+    for answer in (False, True, False, False):
+        store = await opened(tmp_path)
+        one = presence(store)
+        await one.open()
+        for _ in range(2):
+            state = said(one)
+            told = list(state.births)
+            assert not names or names[-1] in told
+            names.append(state.birth)
+        assert not one.answered(names[-2]), "only the last birth is that of this connection"
+        if answer:
+            assert one.answered(names[-1])
+        await store.aclose()
+    assert len(set(names)) == 8
+    assert told[0] == names[3], "the one that was answered"
+
+
+async def test_a_copy_does_not_remember_what_was_said_since(tmp_path: Path) -> None:
+    """The cloud, which heard the last birth, does not find it among those that the copy tells."""
+    store = await opened(tmp_path / "car")
+    one = presence(store)
+    await one.open()
+    assert one.answered(said(one).birth)
+    await store.aclose()
+    await asyncio.to_thread(shutil.copytree, tmp_path / "car", tmp_path / "copy")
+    found = []
+    for folder in ("car", "copy"):
+        store = await opened(tmp_path / folder)
+        one = presence(store)
+        await one.open()
+        found.append(said(one))
+        await store.aclose()
+    true, copied = found
+    known = Seen(True, true.epoch, true.boot, 0, true.birth)
+    assert true.birth not in copied.births
+    assert goes_on_from_a_copy(copied, known)
+    assert not goes_on_from_a_copy(true, known)
 
 
 async def test_birth_and_farewell(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -24,6 +25,7 @@ from gateway.model import Event, PurposeSet, SeqRange, Stream
 from gateway.wire.codec import Encoder
 from tests.component.uplinks import CLOUD_KEY, DEVICE, DEVICE_KEY, ME, car
 from tests.kit.broker import mosquitto
+from tests.kit.gates import AllowAll
 from tests.kit.sites import background
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timeout(60)]
@@ -104,6 +106,44 @@ async def test_a_bag_that_the_cloud_cannot_read_leaves_the_shelf_with_a_gap(tmp_
     assert (books.settled, books.quarantined, books.pending, books.balanced) == (901, 300, 0, True)
     found = await asyncio.to_thread(counted, db)
     assert (found["live"].effects, found["live"].missing) == (900, ())
+
+
+async def test_a_folder_restored_from_a_copy_begins_a_new_epoch(tmp_path: Path) -> None:
+    """Numbers of the copy were given again, for other events; the cloud sees it at the birth, and none is lost."""
+    db, folder, copy, keys = tmp_path / "cloud.db", tmp_path / "car", tmp_path / "copy", AllowAll()
+    async with mosquitto() as broker, cloud(broker.endpoint(), db) as far:
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 1_000)
+            await edge.settled(1_000)
+        await asyncio.to_thread(shutil.copytree, folder, copy)
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 500)
+            await edge.settled(1_500)
+        await asyncio.to_thread(shutil.rmtree, folder)
+        await asyncio.to_thread(copy.rename, folder)
+        async with car(folder, Endpoint.parse("mqtt://127.0.0.1:1"), gate=keys) as edge:  # away, until 700 hide the 500
+            epoch = edge.store.epoch
+            await edge.append(Stream.LIVE, 700)
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            dead = asyncio.Event()
+            edge.store.on_fatal.append(lambda _: dead.set())
+            async with asyncio.timeout(10):
+                await dead.wait()
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            assert edge.store.epoch != epoch
+            books = await edge.settled(700)
+            assert (books.balanced, books.pending) == (True, 0)
+        assert far.tally.events >= 2_200
+    assert await asyncio.to_thread(rows_of_live, db) == 2_200
+
+
+def rows_of_live(db: Path) -> int:
+    """Effects of the live stream, over all epochs; with no number in doubt."""
+    with closing(open_beside(db)) as connection:
+        assert [gaps for gaps in watch(connection) if gaps.missing()] == []
+        found = [item for item in audit(connection) if item.key.stream is Stream.LIVE]
+    assert all(item.faithful and not item.duplicates for item in found)
+    return sum(item.effects for item in found)
 
 
 def tell_new(taken: asyncio.Event, outcome: Outcome) -> None:

@@ -43,13 +43,15 @@ class StreamRefusal(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., stream: _Optional[int] = ..., ranges: _Optional[_Iterable[_Union[_control_pb2.Range, _Mapping]]] = ..., reason: _Optional[_Union[RefusalReason, str]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "refused", "signature")
+    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "refused", "doubted_epoch", "birth", "signature")
     CLOUD_BOOT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_DICTIONARIES_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_RECORDS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    DOUBTED_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    BIRTH_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     cloud_boot: int
     number: int
@@ -57,8 +59,10 @@ class Receipt(_message.Message):
     unknown_dictionaries: _containers.RepeatedScalarFieldContainer[int]
     unknown_records: _containers.RepeatedScalarFieldContainer[str]
     refused: _containers.RepeatedCompositeFieldContainer[StreamRefusal]
+    doubted_epoch: int
+    birth: int
     signature: bytes
-    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., doubted_epoch: _Optional[int] = ..., birth: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloudState(_message.Message):
     __slots__ = ("cloud_boot", "online", "signature")
@@ -115,7 +119,7 @@ class ConsentEpoch(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class DeviceState(_message.Message):
-    __slots__ = ("online", "boot", "connect", "epoch", "version", "capabilities", "heads", "signature")
+    __slots__ = ("online", "boot", "connect", "epoch", "version", "capabilities", "heads", "birth", "births", "signature")
     ONLINE_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     CONNECT_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +127,8 @@ class DeviceState(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
+    BIRTH_FIELD_NUMBER: _ClassVar[int]
+    BIRTHS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     online: bool
     boot: int
@@ -131,5 +137,7 @@ class DeviceState(_message.Message):
     version: str
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     heads: _containers.RepeatedCompositeFieldContainer[StreamReceipt]
+    birth: int
+    births: _containers.RepeatedScalarFieldContainer[int]
     signature: bytes
-    def __init__(self, online: _Optional[bool] = ..., boot: _Optional[int] = ..., connect: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., heads: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, online: _Optional[bool] = ..., boot: _Optional[int] = ..., connect: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., heads: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., birth: _Optional[int] = ..., births: _Optional[_Iterable[int]] = ..., signature: _Optional[bytes] = ...) -> None: ...

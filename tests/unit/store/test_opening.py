@@ -211,3 +211,18 @@ async def test_a_look_from_beside_cannot_write(tmp_path: Path) -> None:
 
     assert await asyncio.to_thread(look) == [(1,)]
     await store.aclose()
+
+
+async def test_a_store_is_doubted_once_in_a_boot(tmp_path: Path) -> None:
+    """The first doubt makes a new epoch at the next open; a cloud that is wrong for ever does not stop a device."""
+    epochs, heeded = [], []
+    for boot in (1, 1, 2):
+        store = await Store.open(tmp_path, clock=ManualClock(boot_id=boot), bytes_max=BYTES)
+        epochs.append(store.epoch)
+        heeded.append(await store.doubt("old_copy"))
+        await store.aclose()
+    store = await opened(tmp_path)
+    epochs.append(store.epoch)
+    await store.aclose()
+    assert heeded == [True, False, True]
+    assert epochs[0] != epochs[1] == epochs[2] != epochs[3]

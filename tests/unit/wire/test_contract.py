@@ -22,6 +22,7 @@ TWINS: list[tuple[Any, Any]] = [
     (model.ValueType, event_pb2.ValueType),
     (model.ClockQuality, event_pb2.ClockQuality),
     (model.GapReason, control_pb2.GapReason),
+    (model.RefusalReason, downlink_pb2.RefusalReason),
     (model.Purpose, classification_pb2.Purpose),
     (model.DataTier, classification_pb2.DataTier),
 ]
