@@ -63,9 +63,10 @@ class _Dictionary(NamedTuple):
 
 @dataclass(slots=True)
 class Witness:
-    """Everything heard so far, in order. Made by `witness`."""
+    """Everything heard so far, in order. Made by `witness`. `dozing`: keeps only what explains later batches."""
 
     heard: list[Heard] = field(default_factory=list)
+    dozing: bool = False
     _echo: dict[bytes, asyncio.Future[int]] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _connection: Connection | None = None
@@ -121,14 +122,16 @@ class Witness:
             if echo is not None and not echo.done():
                 echo.set_result(len(self.heard))
             return
+        if self.dozing and not _explains(message):
+            return
         self.heard.append(Heard(message.topic, message.payload))
         self._changed.set()
 
 
 @contextlib.asynccontextmanager
-async def witness(endpoint: Endpoint) -> AsyncIterator[Witness]:
+async def witness(endpoint: Endpoint, *, dozing: bool = False) -> AsyncIterator[Witness]:
     """Listens to everything while the block runs; raises LinkError when the broker refuses."""
-    one = Witness()
+    one = Witness(dozing=dozing)
     connection = Connection(
         endpoint, f"witness-{secrets.token_hex(4)}", on_message=one._take, receive_maximum=1_000, window_max=16
     )
@@ -146,6 +149,14 @@ async def witness(endpoint: Endpoint) -> AsyncIterator[Witness]:
 def standing_on(events: Iterable[Seen], subject: int, gone: PurposeSet) -> list[Seen]:
     """Those about `subject` that name one of the purposes in `gone`."""
     return [event for event in events if event.subject == subject and event.purposes & gone]
+
+
+def _explains(message: Message) -> bool:
+    up = parse_up(message.topic) if "/up/" in message.topic else None
+    if up is None or up.stream in (None, Stream.CONTROL):
+        return False
+    batch = event_pb2.EventBatch.FromString(message.payload)
+    return bool(batch.signals or batch.shapes)
 
 
 def _learn(batch: event_pb2.EventBatch) -> _Dictionary:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.cloud import Effects, SqliteSink
 from gateway.model import Event, Purpose, PurposeSet, Stream, ValueType, purpose_set
@@ -16,8 +16,9 @@ SIGNAL = ("Vehicle.LowVoltageBattery.CurrentVoltage", ValueType.FLOAT, "V")
 class WatchedSink:
     """The SQLite sink, which also notes when urgent events took effect (monotonic seconds by time stamp)."""
 
-    def __init__(self) -> None:
-        self._sink = SqliteSink()
+    def __init__(self, allowed: Callable[[str], PurposeSet] | None = None) -> None:
+        """`allowed`: see SqliteSink."""
+        self._sink = SqliteSink(allowed)
         self.effects_at_s: dict[int, float] = {}
 
     def open(self, db: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigError
+from gateway.model import WITHOUT_CONSENT, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,27 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoAt:
+    """When the guest takes a purpose back, in seconds after the start, and which."""
+
+    at_s: float
+    purpose: Purpose
+
+    @classmethod
+    def parse(cls, text: str) -> "NoAt":
+        """Reads SECONDS:PURPOSE, such as 20:driving_behaviour; raises ConfigError that says what would do."""
+        at, _, word = text.partition(":")
+        words = {purpose.word: purpose for purpose in Purpose if not WITHOUT_CONSENT >> purpose & 1}
+        try:
+            found = cls(float(at), words[word])
+        except (ValueError, KeyError):
+            found = cls(-1.0, Purpose.DRIVING_BEHAVIOUR)
+        if not 0 <= found.at_s < 86_400:
+            raise ConfigError(f"--withdraw {text!r}: write SECONDS:PURPOSE, such as 20:driving_behaviour")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class DemoOptions:
     """A demonstration; seconds are those of the wall, not of the drive."""
 
@@ -40,6 +62,7 @@ class DemoOptions:
     duration_s: float = 60.0
     drive_speed: float | None = None
     outage: Outage | None = None
+    withdraw: NoAt | None = None
     replay: Path | None = None
     vss: Path | None = None
     broker_url: str | None = None
@@ -58,4 +81,9 @@ class DemoOptions:
             raise ConfigError(
                 f"--outage ends after {self.outage.end_s:g} s, but --duration is {self.duration_s:g} s: "
                 "the link has to return before the drive ends"
+            )
+        if self.withdraw is not None and self.withdraw.at_s >= self.duration_s:
+            raise ConfigError(
+                f"--withdraw comes after {self.withdraw.at_s:g} s, but --duration is {self.duration_s:g} s: "
+                "the guest has to say no before the drive ends"
             )

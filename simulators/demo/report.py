@@ -9,12 +9,13 @@ from gateway.model import Books
 
 @dataclass(frozen=True, slots=True)
 class CloudTally:
-    """Counted from the table of effects, not from counters."""
+    """Counted from the table of effects, not from counters. `erased`: received, and deleted after a withdrawal."""
 
     effects: int
     duplicates: int
     unexplained_gaps: int
     explained_gaps: int = 0
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,23 @@ class OutageTally:
     drain_s: float | None
     urgent_latency_p99_ms: float | None
     urgent_events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalTally:
+    """What the guest's no did.
+
+    Events that were waiting and are gone, or stay for other purposes; whether every key of the purpose is gone from the
+    disk; events of the purpose that a witness at the broker heard after "done"; milliseconds until then.
+    """
+
+    purpose: str
+    purged: int
+    key_destroyed: bool
+    leaked: int
+    done_ms: float
+    resealed: int = 0
+    witnessed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +83,29 @@ class DemoReport:
     drive: DriveTally
     link: LinkTally
     counters: dict[str, int] = field(default_factory=dict)
+    withdrawal: WithdrawalTally | None = None
 
     @property
     def lost(self) -> int:
-        """Accepted events that have neither an effect, nor a gap that explains them, nor wait to be sent."""
-        books = self.books
+        """Accepted events that have neither an effect, nor a gap that explains them, nor wait, nor were erased."""
+        books, cloud = self.books, self.cloud
         explained = books.evicted + books.expired + books.purged + books.quarantined
-        return books.appended - explained - books.pending - (self.cloud.effects - self.cloud.duplicates)
+        if self.withdrawal is not None:  # an event may be purged here and erased there: it counts where it arrived
+            explained = cloud.explained_gaps
+        return books.appended - explained - books.pending - cloud.erased - (cloud.effects - cloud.duplicates)
 
     @property
     def good(self) -> bool:
-        """Whether the books balance with nothing lost, nothing twice, nothing left and nothing unexplained."""
-        flaws = (self.lost, self.cloud.duplicates, self.cloud.unexplained_gaps, self.books.pending)
+        """Whether the books balance with nothing lost, twice, left or unexplained, and nothing leaked after a no."""
+        no = self.withdrawal
+        leak = no is not None and (no.leaked > 0 or not no.key_destroyed)
+        flaws = (self.lost, self.cloud.duplicates, self.cloud.unexplained_gaps, self.books.pending, leak)
         return self.books.balanced and not any(flaws)
 
     def write(self, path: Path) -> None:
         """Writes the report as JSON."""
-        content = asdict(self) | {"lost": self.lost, "balanced": self.books.balanced, "good": self.good}
+        content = {name: part for name, part in asdict(self).items() if part is not None}
+        content |= {"lost": self.lost, "balanced": self.books.balanced, "good": self.good}
         path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
     def lines(self) -> list[str]:
@@ -97,7 +121,17 @@ class DemoReport:
             f"drive    {d.file}: {d.rows} rows of {d.signals} signals at {d.speed:g} x",
             f"link     {self.link.broker}; link security: {self.link.security}",
             f"outage   {o.max_backlog} events waited at most, {drain}{urgent}",
+            *self._no(),
             f"cloud    {c.effects} effects, {c.duplicates} duplicates, {c.unexplained_gaps} unexplained gaps",
             f"books    {b.appended} appended = {b.settled} settled + {b.pending} pending + {gone}",
             f"verdict  {law}: {self.lost} lost, {c.duplicates} duplicates",
         ]
+
+    def _no(self) -> list[str]:
+        no = self.withdrawal
+        if no is None:
+            return []
+        key = "its keys are gone" if no.key_destroyed else "A KEY IS LEFT"
+        did = f"done in {no.done_ms:.0f} ms, {no.purged} events purged, {no.resealed} kept without it"
+        heard = f"{no.leaked} of {no.witnessed} events heard since leaked"
+        return [f"no       {no.purpose}: {did}, {self.cloud.erased} erased at the cloud, {key}; {heard}"]

@@ -1,15 +1,18 @@
 """Runs a demonstration: broker, cloud, databroker, agent and a network that fails; must never help the agent along."""
 
 import asyncio
+import json
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from gateway.clock import SystemClock
 from gateway.cloud import Cloud, Inbox
-from gateway.cloud.audit import audit
+from gateway.cloud.audit import StreamAudit, audit
+from gateway.cloud.numbers import Numbers
 from gateway.cloud.schema import open_beside
 from gateway.consent import Grant, SignalPolicy
 from gateway.identity import load_cloud
@@ -25,12 +28,14 @@ from simulators.demo.catalogue import catalogue_for
 from simulators.demo.display import View
 from simulators.demo.drive import drive_of
 from simulators.demo.marks import Marks, WatchedSink
+from simulators.demo.no import No
 from simulators.demo.options import DemoOptions
 from simulators.demo.plan import DemoPlan, plan_for
 from simulators.demo.report import CloudTally, DemoReport, DriveTally, LinkTally
 from simulators.demo.scene import Scene
 from simulators.player import Player
 from simulators.proxy import proxy
+from simulators.witness import witness
 from vehicle_agent.agent import VehicleAgent
 from vehicle_agent.kuksa import KuksaSource
 from vehicle_agent.plan import PlanFile
@@ -44,10 +49,12 @@ Show = Callable[[View], None]
 async def run_demo(options: DemoOptions, show: Show = lambda _: None) -> DemoReport:
     """The whole demonstration; raises ConfigError, InputError or LinkError with what to do."""
     drive = await asyncio.to_thread(drive_of, options)
-    plan = plan_for(drive.paths, await asyncio.to_thread(SignalPolicy.load))
+    policy = await asyncio.to_thread(SignalPolicy.load)
+    plan = plan_for(drive.paths, policy)
+    no = No(options.withdraw, plan.purposes, policy) if options.withdraw is not None else None
     device = secrets.token_hex(8)
     pki = await asyncio.to_thread(make_dev_pki, options.folder / "pki", [device])
-    clock, sink = await asyncio.to_thread(SystemClock), WatchedSink()
+    clock, sink = await asyncio.to_thread(SystemClock), WatchedSink(policy.purposes)
     async with broker_of(options) as broker:
         far = broker_endpoint(broker)
         who = await asyncio.to_thread(load_cloud, pki.cloud)
@@ -56,16 +63,20 @@ async def run_demo(options: DemoOptions, show: Show = lambda _: None) -> DemoRep
             cloud = Cloud(who, far, inbox, clock=clock)
             catalogue = await asyncio.to_thread(catalogue_for, drive, options.vss)
             async with (
+                AsyncExitStack() as stack,
                 proxy(far.host, far.port) as network,
                 Databroker(catalogue) as databroker,
                 Agent.open(await _agent_options(options, pki, device, plan, replace(far, port=network.port))) as agent,
             ):
                 vehicle = await _vehicle(options, plan, databroker.address, agent)
                 player = Player(databroker, clock, speed=drive.speed)
-                scene = Scene(options, drive, broker, agent, vehicle, cloud, player, network, Marks(agent, sink))
+                heard = await stack.enter_async_context(witness(far, dozing=True)) if no is not None else None
+                marks = Marks(agent, sink)
+                scene = Scene(options, drive, broker, agent, vehicle, cloud, player, network, marks, no, heard)
                 await _play(scene, databroker, show)
                 books, counters = await agent.outbox.books(), dict(vehicle.counters)
                 status = agent.uplink.status()
+                refused = await no.tally(agent, heard, options.folder / "agent") if no and heard else None
         finally:
             await inbox.aclose()
     tally = await asyncio.to_thread(_count, options)
@@ -76,6 +87,7 @@ async def run_demo(options: DemoOptions, show: Show = lambda _: None) -> DemoRep
         DriveTally(drive.name, len(player.paths), player.played, drive.speed, plan.unclassified, drive.problems),
         LinkTally(broker.name, broker.security, network.connects, status.bytes_sent, status.batches, status.rewinds),
         counters,
+        refused,
     )
 
 
@@ -136,11 +148,12 @@ async def _play(scene: Scene, databroker: Databroker, show: Show) -> None:
         await databroker.wait_subscribed()
         scene.begin()
         failing = group.create_task(scene.fail(), name="network")
+        refusing = group.create_task(scene.refuse(), name="no")
         await scene.player.play(scene.drive.readings(), scene.options.duration_s)
         await _until_read(scene)
         for task in sources:
             task.cancel()
-        await asyncio.wait([*sources, failing])
+        await asyncio.wait([*sources, failing, refusing])
         scene.phase = "drain"
         await agent.drained(scene.options.drain_limit_s)
         await scene.look_once(show)
@@ -159,15 +172,27 @@ async def _until_read(scene: Scene, still_s: float = 0.5) -> None:
 
 
 def _count(options: DemoOptions) -> CloudTally:
-    """Counts the rows of the cloud's table."""
+    """Counts the rows of the cloud's table; what it has received and lacks was erased, if the guest said no."""
     db = open_beside(options.folder / "cloud.db")
     try:
         found = audit(db)
+        never = sum(_never(db, stream) for stream in found)
     finally:
         db.close()
+    missing = sum(part.size for stream in found for part in stream.missing)
+    erased = missing - never if options.withdraw is not None else 0
     return CloudTally(
         effects=sum(stream.effects for stream in found),
         duplicates=sum(stream.duplicates for stream in found),
-        unexplained_gaps=sum(part.size for stream in found for part in stream.missing),
+        unexplained_gaps=missing - erased,
         explained_gaps=sum(stream.gaps for stream in found if stream.key.stream is not Stream.CONTROL),
+        erased=erased,
     )
+
+
+def _never(db: sqlite3.Connection, stream: StreamAudit) -> int:
+    """How many of the missing numbers the cloud has never received."""
+    query = "select floor, above from stream where device = ? and epoch = ? and stream = ?"
+    floor, above = db.execute(query, stream.key.row).fetchone()
+    held = Numbers(floor, json.loads(above))
+    return sum(part.size for gone in stream.missing for part in held.missing(*gone))

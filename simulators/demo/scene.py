@@ -11,10 +11,12 @@ from simulators.brokers import DeskBroker
 from simulators.demo.display import View
 from simulators.demo.drive import Drive
 from simulators.demo.marks import Marks, p99
+from simulators.demo.no import No
 from simulators.demo.options import DemoOptions
 from simulators.demo.report import OutageTally
 from simulators.player import Player
 from simulators.proxy import Proxy
+from simulators.witness import Witness
 from vehicle_agent.agent import VehicleAgent
 
 
@@ -32,9 +34,12 @@ class Scene:
         player: Player,
         network: Proxy,
         marks: Marks,
+        no: No | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.options, self.drive, self.broker, self.agent = options, drive, broker, agent
         self.vehicle, self.cloud, self.player, self.network, self.marks = vehicle, cloud, player, network, marks
+        self.no, self.witness = no, witness
         self.phase = "start"
         self._begun_s = time.monotonic()
         self._healed_s: float | None = None
@@ -62,6 +67,14 @@ class Scene:
         self._healed_s = time.monotonic()
         self._behind = dict(self.agent.outbox.last)
         self.phase = "the link is back: fresh events overtake the backlog"
+
+    async def refuse(self) -> None:
+        """Lets the guest say no, as asked."""
+        if self.no is None or self.witness is None:
+            return
+        await asyncio.sleep(self.no.asked.at_s)
+        await self.no.say(self.agent, self.witness)
+        self.phase = f"the guest said no to {self.no.asked.purpose.word}: done in {self.no.done_s * 1_000:.0f} ms"
 
     async def look(self, every_s: float, show: Callable[[View], None]) -> None:
         """Looks again and again."""

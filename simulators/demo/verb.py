@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from gateway.log import to_stream
-from simulators.demo.options import DemoOptions, Outage
+from simulators.demo.options import DemoOptions, NoAt, Outage
 
 EPILOG = """\b
   forecourt demo                                   watch a drive reach the cloud through an outage
   forecourt demo --replay drive.csv                the same with a recording: field,signal,value,delay
+  forecourt demo --withdraw 20:driving_behaviour   the guest says no after 20 seconds
   forecourt demo --broker-port 1883 --plain        then, in another terminal:
     mosquitto_sub -V 5 -p 1883 -t 'forecourt/v1/+/up/#' -v
 """
@@ -27,6 +28,7 @@ EPILOG = """\b
 @click.option(
     "--outage", help="START:LENGTH of the outage in seconds [a sixth after the start, for a quarter]; none: no."
 )
+@click.option("--withdraw", help="SECONDS:PURPOSE: the guest says no, such as 20:driving_behaviour.")
 @click.option("--replay", type=click.Path(path_type=Path), help="Play this recording (KUKSA's CSV form).")
 @click.option("--vss", type=click.Path(path_type=Path), help="Take types and ranges from this VSS catalogue (JSON).")
 @click.option("--broker", "broker_url", help="Use this MQTT 5 broker: mqtt://HOST:PORT.")
@@ -48,6 +50,7 @@ def demo(
     duration: float,
     drive_speed: float | None,
     outage: str | None,
+    withdraw: str | None,
     replay: Path | None,
     vss: Path | None,
     broker_url: str | None,
@@ -67,8 +70,8 @@ def demo(
     with _folder(keep) as folder:
         options = DemoOptions(
             folder=folder, duration_s=duration, drive_speed=drive_speed, outage=_outage(outage, duration),
-            replay=replay, vss=vss, broker_url=broker_url, broker_port=broker_port, broker_kind=broker_kind,
-            plain=plain, seed=seed,
+            withdraw=NoAt.parse(withdraw) if withdraw is not None else None, replay=replay, vss=vss,
+            broker_url=broker_url, broker_port=broker_port, broker_kind=broker_kind, plain=plain, seed=seed,
         )  # fmt: skip
         found = asyncio.run(_run(options, headless))
     if report is not None:

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulators.demo.options import DemoOptions, Outage
+from gateway.errors import ConfigError
+from gateway.model import Purpose
+from simulators.demo.options import DemoOptions, NoAt, Outage
 from simulators.demo.report import DemoReport
 from simulators.demo.run import run_demo
 
@@ -44,6 +47,32 @@ async def test_the_packaged_drive_on_the_broker_of_a_wheel(tmp_path: Path) -> No
     check(found, 1_000)
     assert found.drive.signals >= 20
     assert found.link.broker.startswith("iotcore")
+
+
+@pytest.mark.needs_mosquitto
+async def test_a_guest_says_no_in_the_middle_of_an_outage(tmp_path: Path) -> None:
+    """What waits is purged in time, keys are gone, and a witness at the broker hears nothing of the purpose."""
+    no = NoAt.parse("2.5:driving_behaviour")
+    found = await run_demo(DemoOptions(tmp_path, duration_s=5, outage=Outage(1, 2), withdraw=no))
+    assert found.good, found.lines()
+    assert found.withdrawal is not None
+    assert found.withdrawal.purpose == "driving_behaviour"
+    assert found.withdrawal.purged > 100
+    assert found.withdrawal.done_ms <= 2_000
+    assert found.withdrawal.key_destroyed
+    assert found.withdrawal.witnessed > 100, "the witness heard what is still allowed"
+    assert found.withdrawal.leaked == 0
+    leak = replace(found, withdrawal=replace(found.withdrawal, leaked=1))
+    assert not leak.good
+
+
+def test_what_the_guest_may_not_refuse_is_refused() -> None:
+    """Each mistake says what would do."""
+    for text in ("20", "x:profile", "-1:profile", "20:safety", "20:nothing"):
+        with pytest.raises(ConfigError, match="SECONDS:PURPOSE"):
+            NoAt.parse(text)
+    with pytest.raises(ConfigError, match="before the drive ends"):
+        DemoOptions(Path(), duration_s=5, withdraw=NoAt(5, Purpose.PROFILE))
 
 
 def test_the_command_reports_and_says_what_it_cannot_do(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from gateway.consent.slots import FREE, SLOT_BYTES, Slot
 from gateway.flow.revocation import Step
 from gateway.model import Stream
 from gateway.wire.seal import Place, SealBroken, aead, unseal
-from simulators.witness import BEGINNING, Mark, Witness, witness
+from simulators.witness import BEGINNING, Mark, Seen, Witness, witness
 from tests.faults.guest import GONE, SUBJECT, marker
 from tests.faults.kills import quiet
 from tests.faults.oracle import Verdict, judge
@@ -43,6 +43,7 @@ class Found:
     runs: int = 0
     buffered: int = 0
     heard: int = 0
+    before: int = 0
     leaked: int = 0
     readable: int = 0
     searched: int = 0
@@ -55,8 +56,8 @@ class Found:
         """One line of figures."""
         return (
             f"{self.runs} withdrawals over {self.buffered:,} buffered events of 3 purposes, slowest "
-            f"{self.slowest_s:.2f} s; {self.heard:,} events heard by the witness, {self.leaked} of the purpose after "
-            f"its no; {self.at_cloud} left at the cloud; {self.readable} readable on "
+            f"{self.slowest_s:.2f} s; {self.heard:,} events heard by the witness, {self.before:,} of the purpose "
+            f"before its no and {self.leaked} after; {self.at_cloud} left at the cloud; {self.readable} readable on "
             f"{self.searched / 1e6:.0f} MB of raw disk; {len(self.faults)} faults; "
         )
 
@@ -78,6 +79,8 @@ async def cut_withdrawals(
                     await _one(one, heard, device, Run(CUTS[index % len(CUTS)], index % 2 == 1, events, image), found)
                 )
             progress(index + 1, size)
+    if size > 1 and not found.before:
+        found.faults.append("no batch of the purpose was ever on its way: nothing is proven of that")
     verdict.unexplained += len(found.faults)
     verdict.lost += found.leaked + found.readable + found.at_cloud
     verdict.notes += found.faults
@@ -169,15 +172,16 @@ def _check_done(device: str, told: dict[str, Any], found: Found) -> None:
 
 def _listen(heard: Witness, device: str, since: Mark, found: Found) -> None:
     """What the witness heard: nothing that stands on the purpose, nor a value that only it allows."""
-    found.heard += sum(1 for _ in heard.events(BEGINNING, device))
-    leaks = [
-        event
-        for event in heard.events(since, device)
-        if event.purposes >> GONE & 1 or any(f"marker-{GONE.word}" in str(value) for value in event.values.values())
-    ]
-    found.leaked += len(leaks)
+    every = list(heard.events(BEGINNING, device))
+    leaks = [event for event in heard.events(since, device) if _of_the_purpose(event)]
+    found.heard, found.leaked = found.heard + len(every), found.leaked + len(leaks)
+    found.before += sum(map(_of_the_purpose, every)) - len(leaks)
     if leaks:
         found.faults.append(f"{device}: {len(leaks)} events of the purpose left, the first is number {leaks[0].seq}")
+
+
+def _of_the_purpose(event: Seen) -> bool:
+    return bool(event.purposes >> GONE & 1) or any(f"marker-{GONE.word}" in str(v) for v in event.values.values())
 
 
 def _secrets(store: Path) -> list[bytes]:
