@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import append, e2e
+from benchmarks import append, e2e, gate
 from benchmarks.far_end import check
 from benchmarks.figures import Entry, NotWholeError, Run, Samples, regimes, table
 
@@ -16,7 +16,7 @@ SMALLEST = 0.01
 @pytest.mark.timed
 @pytest.mark.needs_mosquitto
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("entry", [e2e.ENTRY, append.ENTRY], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [e2e.ENTRY, gate.ENTRY, append.ENTRY], ids=lambda entry: entry.name)
 async def test_an_entry_runs_in_its_smallest_form_and_fills_its_part_of_the_table(entry: Entry, tmp_path: Path) -> None:
     """Every party runs for a few thousand events, the far end is checked, and each goal gets a verdict."""
     figures = await entry.measure(Run(tmp_path, quick=True, scale=SMALLEST))

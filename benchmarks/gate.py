@@ -1,0 +1,107 @@
+"""What the consent gate costs from agent to effect, beside a gate that passes all; must never gate less than an agent.
+
+The real gate has grants that end, so that it also reads the clock; both sides seal, sign and send alike.
+"""
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.e2e import Figures
+from benchmarks.edge import GRANTED, SUBJECT, agent, kind_of, produce, running
+from benchmarks.far_end import check
+from benchmarks.figures import Entry, NotWholeError, Row, Run, Samples, at_least, at_most
+from benchmarks.process import tell
+from benchmarks.stage import stage
+from gateway.clock import SystemClock
+from gateway.consent import Gate, Grant, consent
+from gateway.model import Kind, Lane, PurposeSet, Stream
+
+WINDOW = 10_000
+DAY_US = 86_400_000_000
+
+
+class PassAll(Gate):
+    """Asks nothing: a lane for whatever comes, and everything may be written and may leave."""
+
+    def lane(self, kind: Kind, subject: int) -> Lane | None:
+        """All values, all purposes."""
+        try:
+            return self._lanes[kind, subject]
+        except AttributeError:
+            self._lanes: dict[tuple[Kind, int], Lane] = {}
+        except KeyError:
+            pass
+        key_id, key = self._keyring.obtain(subject, kind.purposes)
+        self._lanes[kind, subject] = Lane(kind, subject, kind.purposes, None, key_id, key)
+        return self._lanes[kind, subject]
+
+    def may_leave(self, subject: int, purposes: PurposeSet) -> bool:
+        """Yes."""
+        return True
+
+    def may_keep(self, lane: Lane) -> bool:
+        """Yes."""
+        return True
+
+    def record(self, body: bytes, purposes: PurposeSet) -> bytes:
+        """As it is."""
+        return body
+
+
+async def flood(identity: str, folder: str, broker: str, count: int, gated: bool) -> None:
+    """The edge, with the one gate or the other."""
+    if not gated:
+        consent.Gate = PassAll  # type: ignore[attr-defined]
+    until_us = SystemClock().wall_us() + DAY_US
+    grants = [Grant(SUBJECT, purpose, valid_until_us=until_us, record_id="bench") for purpose in GRANTED]
+    async with agent(identity, folder, broker, WINDOW) as one, running(one):
+        await one.consent.grant(grants)
+        await one.uplink.link.wait_online()
+        kind = kind_of(one, Stream.BULK)
+        begun_s, cpu_s = time.time(), time.process_time()
+        await produce(one, kind, count)
+        drained = await one.drained(120)
+        tell(begun_s=begun_s, edge_cpu_s=time.process_time() - cpu_s, drained=drained)
+
+
+async def side(folder: Path, count: int, gated: bool) -> Figures:
+    """One run of one side."""
+    name = "gate" if gated else "pass"
+    async with stage(folder) as place, place.cloud(count) as far_end:
+        await far_end.told("ready")
+        async with place.agent("benchmarks.gate:flood", count=count, gated=gated) as edge:
+            ended_s = await far_end.told("ended_s")
+            told = await edge.told_all()
+        await far_end.go()
+        await far_end.told("closed")
+        if not told["drained"]:
+            raise NotWholeError("receipts are missing")
+        await asyncio.to_thread(check, place.db, count)
+    return {name: count / (ended_s - told["begun_s"]), f"{name}_cpu": told["edge_cpu_s"] / count * 10_000}
+
+
+async def measure(run: Run) -> Figures:
+    """Both sides, in an order that turns with the rounds."""
+    count = run.count(300_000, 150_000)
+    sides = [partial(side, run.folder / str(gated), count, gated) for gated in (True, False)]
+    found: Figures = {}
+    for each in sides if run.number % 2 else sides[::-1]:
+        found |= await each()
+    return found
+
+
+def rows(samples: Samples) -> list[Row]:
+    """At most a tenth of the throughput."""
+    what = f"agent to effect with the consent gate, window {WINDOW:,}"
+    return [
+        at_least(what, samples, "gate", "pass", 0.9, "events/s", "pass-all gate"),
+        at_most("edge CPU s / 10,000 events", samples, "gate_cpu", "pass_cpu", 1.1, "s", "pass-all gate"),
+    ]
+
+
+ENTRY = Entry(
+    "gate", "the consent gate with leases beside a gate that passes everything, agent to effect at the cloud",
+    "10,000 unreceipted events", measure, rows,
+)  # fmt: skip
