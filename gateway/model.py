@@ -130,6 +130,8 @@ class GapReason(IntEnum):
     CORRUPT = 4
     QUARANTINED = 5
     WIPED = 6
+    MOVED = 7
+    REPEATED = 8
 
 
 class RefusalReason(IntEnum):
@@ -226,7 +228,10 @@ class Appended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenBag:
-    """A bag on its way out: decrypted, its content as the codec left it (`codec` is a number of forecourt.v1.Codec)."""
+    """A bag on its way out: decrypted, its content as the codec left it (`codec` is a number of forecourt.v1.Codec).
+
+    `origin`: epoch and first number under which it may have been sent before a rescue numbered it anew.
+    """
 
     stream: Stream
     first_seq: int
@@ -236,6 +241,7 @@ class OpenBag:
     boot_id: int
     codec: int
     body: bytes
+    origin: tuple[int, int] | None = None
 
     @property
     def last_seq(self) -> int:

@@ -10,6 +10,7 @@ from gateway.cloud import bags
 from gateway.cloud.control import Control
 from gateway.cloud.dictionaries import Dictionaries, Known
 from gateway.cloud.disk import of_disk
+from gateway.cloud.moved import Moved
 from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.sinks import Effects, Sink
@@ -47,6 +48,7 @@ class Batches:
     ) -> None:
         self._db, self._streams, self._sink, self._count, self._put_aside = db, streams, sink, count, put_aside
         self._dictionaries = Dictionaries(db)
+        self._moved = Moved(db, streams, count)
         self._control = Control(db, streams, sink, count)
 
     def take(self, key: StreamKey, topic: str, batch: event_pb2.EventBatch, now_us: int, outcome: Outcome) -> None:
@@ -88,6 +90,7 @@ class Batches:
         try:
             span = first, last = bags.span(bag)
             missing = numbers.missing(first, last)
+            unseen = self._moved.fresh(taking.key, bag, missing)
             fresh = sum(part.size for part in missing)
             outcome.repeated += bag.count - fresh
             if not fresh:
@@ -95,7 +98,7 @@ class Batches:
             if numbers.fragments >= CLOUD_RANGES_KEPT_MAX and first > numbers.floor + 1:
                 self._count("too_scattered", fresh)
                 return
-            if not self._effect(taking, bag, missing):
+            if unseen and not self._effect(taking, bag, unseen):
                 self._count("withdrawn_before", fresh)
                 return
         except Poison as poison:
@@ -106,9 +109,10 @@ class Batches:
                 outcome.refused.append(Refusal(taking.key, span, RefusalReason.UNREADABLE))
             self._put_aside(taking.key.device, taking.topic, bag.SerializeToString(), poison)
             return
+        self._moved.note(taking.key, bag, missing, unseen, taking.now_us)
         self._streams.to_change(taking.key).add(first, last)
-        taking.admitted += missing
-        outcome.new += fresh
+        taking.admitted += unseen
+        outcome.new += sum(part.size for part in unseen)
 
     def _effect(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> bool:
         """The effects of the missing numbers; False where the consent they stand on was withdrawn meanwhile."""

@@ -7,7 +7,12 @@ from gateway.cloud.gaps import HoleState, reason_word, watch
 from gateway.cloud.schema import one_moment, signed
 from gateway.cloud.streams import StreamKey
 from gateway.errors import InputError
-from gateway.model import Stream
+from gateway.model import GapReason, Stream
+
+_BY_THE_CLOUD = {
+    int(GapReason.MOVED): "its event came under another number, after damage to the device's store",
+    int(GapReason.REPEATED): "its event had its effect before, under the number of an earlier epoch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ def _explain(db: sqlite3.Connection, key: StreamKey, number: int) -> Explanation
         (*key.row, number, number),
     ).fetchone()
     if told is not None:
-        return Explanation("gap", f"the device told that it will never come: {reason_word(told[0])}", told[1])
+        text = _BY_THE_CLOUD.get(told[0], f"the device told that it will never come: {reason_word(told[0])}")
+        return Explanation("gap", text, told[1])
     for gaps in watch(db, key.device):
         if gaps.key == key:
             for hole in gaps.holes:

@@ -210,7 +210,7 @@ class Uplink:
             self._wake.clear()
             now_s = self._loop.time()
             if self._answers.doubted:
-                self._answers.doubted = await self._store.doubt("old_copy")
+                self._answers.doubted = await self._store.doubt()
             self._answers.overdue(now_s)
             self._answers.dictionaries(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)

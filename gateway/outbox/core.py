@@ -16,6 +16,7 @@ from gateway.model import AeadKey, GapReason, Kind, Lane, PurposeSet, SeqRange, 
 from gateway.outbox import heads as head_table
 from gateway.outbox.flights import Flights
 from gateway.outbox.heads import Head
+from gateway.outbox.origins import Origins
 from gateway.outbox.ranges import merged
 from gateway.outbox.references import References
 from gateway.outbox.schema import PENDING, ROW_BYTES, Row, checked, insert
@@ -105,6 +106,7 @@ class Core:
     control: tuple[int, AeadKey]
     flights: Flights = field(default_factory=Flights)
     counters: Counter[str] = field(default_factory=Counter)
+    origins: Origins = field(default_factory=dict)
 
     @property
     def budget_bytes(self) -> int:

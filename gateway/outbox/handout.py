@@ -82,5 +82,7 @@ def _open(core: Core, stream: Stream, rows: list[Row]) -> tuple[list[OpenBag], l
         if body is None:
             broken.append(row.first_seq)
             continue
-        bags.append(OpenBag(stream, row.first_seq, row.events, row.subject, row.purposes, row.boot, row.codec, body))
+        origin = core.origins.get((stream, row.first_seq)) if core.origins else None
+        about = row.subject, row.purposes, row.boot
+        bags.append(OpenBag(stream, row.first_seq, row.events, *about, row.codec, body, origin))
     return bags, broken

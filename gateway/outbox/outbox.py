@@ -12,7 +12,7 @@ from gateway.errors import TooLarge
 from gateway.limits import DAMAGE_CHECK_BAGS, RECORD_BYTES_MAX, SETTLE_LINGER_S
 from gateway.model import Appended, Books, Boot, Event, GapReason, PurposeSet, SeqRange, Stream
 from gateway.outbox import books as law
-from gateway.outbox import expire, handout, heads, owner, quarantine, salvage, withdraw
+from gateway.outbox import expire, handout, heads, origins, owner, quarantine, salvage, withdraw
 from gateway.outbox import settle as receipts
 from gateway.outbox.books import StreamStats
 from gateway.outbox.core import Core, Gate, Quotas, change
@@ -98,6 +98,7 @@ class Outbox:
             gate.harden()
             core.device = owner.settle_owner(db, device)
             core.ttl.save(db)
+            core.origins = origins.load(db)
             references.refresh(db)
             return heads.load(db, core.epoch)
 

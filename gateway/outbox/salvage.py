@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from forecourt.v1 import control_pb2
 
@@ -11,13 +11,15 @@ from gateway.errors import InputError
 from gateway.limits import SWEEP_BAGS_MAX
 from gateway.log import Log
 from gateway.model import Boot, ClockQuality, Stream
-from gateway.outbox import heads
+from gateway.outbox import heads, origins
 from gateway.outbox.core import Core, change
+from gateway.outbox.origins import Origin, Origins, save
 from gateway.outbox.owner import holds
 from gateway.outbox.references import entry_holds, read_dictionary, write_boot, write_entry, write_sizes
 from gateway.outbox.schema import BAG_WIDTH, PENDING, Row, check_numbers, check_of, table
 from gateway.outbox.ttl import TtlClock
 from gateway.store import DamagedStore, Store
+from gateway.store.rescue import OLD_COPY
 from gateway.wire.codec import decode
 from gateway.wire.dictionary import Types, shape_types
 from gateway.wire.seal import Place, unseal
@@ -28,11 +30,22 @@ _ROOM = "outbox"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What bags of the damaged store need: its epochs and device, and the types of its shapes where some are lost."""
+    """What bags of the damaged store need: its epochs and device, the types of its shapes where some are lost, and the
+    origins of bags that an earlier rescue saved; None where numbers of the store prove nothing.
+    """
 
     epochs: list[int]
     types: Types | None
     device: str
+    origins: Origins | None
+
+
+class _Bag(NamedTuple):
+    """A bag that still opens."""
+
+    row: Row
+    body: bytes
+    origin: Origin | None
 
 
 async def run(core: Core, store: Store) -> None:
@@ -75,7 +88,8 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _F
     core.ttl = TtlClock.load(db, core.clock)
     owners = [str(values[1]) for _, values in damaged.rows("owner", 3) if holds(*values[1:])]
     types = None if whole else shape_types(signals, shapes)
-    return _Found(sorted(epochs - {core.epoch}), types, owners[0] if owners else core.device)
+    known = None if OLD_COPY in damaged.why else origins.found(damaged)
+    return _Found(sorted(epochs - {core.epoch}), types, owners[0] if owners else core.device, known)
 
 
 def _finish(core: Core, damaged: DamagedStore, db: sqlite3.Connection, epochs: list[int]) -> None:
@@ -96,15 +110,19 @@ def _finish(core: Core, damaged: DamagedStore, db: sqlite3.Connection, epochs: l
     db.execute("delete from salvage")
 
 
-def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -> list[tuple[Row, bytes]]:
+def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -> list[_Bag]:
     """The pending bags of a stream whose check and seal hold, once each, in order, with their bodies."""
-    rows: dict[int, tuple[Row, bytes]] = {}
+    rows: dict[int, _Bag] = {}
     for row in _rows(damaged, stream):
         if row.state != PENDING or row.first_seq in rows:
             continue
-        body = _body(core, stream, row, found)
-        if body is not None and _understood(stream, row, body, found.types):
-            rows[row.first_seq] = row, body
+        opened = _body(core, stream, row, found)
+        if opened is not None and _understood(stream, row, opened[1], found.types):
+            epoch, body = opened
+            origin = None
+            if found.origins is not None:
+                origin = found.origins.get((stream, row.first_seq), Origin(epoch, row.first_seq))
+            rows[row.first_seq] = _Bag(row, body, origin)
     return [rows[first] for first in sorted(rows)]
 
 
@@ -128,31 +146,36 @@ def _rows(damaged: DamagedStore, stream: Stream) -> Iterator[Row]:
             yield row
 
 
-def _body(core: Core, stream: Stream, row: Row, found: _Found) -> bytes | None:
+def _body(core: Core, stream: Stream, row: Row, found: _Found) -> tuple[int, bytes] | None:
+    """The epoch that a bag was sealed in, and its body."""
     key = core.gate.key(row.key_id)
     if key is None:
         return None
     for epoch in found.epochs:
         try:
-            return unseal(key, Place(found.device, epoch, stream, row.first_seq, row.events, row.key_id), row.sealed)
+            place = Place(found.device, epoch, stream, row.first_seq, row.events, row.key_id)
+            return epoch, unseal(key, place, row.sealed)
         except InputError:
             continue
     return None
 
 
-def _put(core: Core, db: sqlite3.Connection, stream: Stream, rows: list[tuple[Row, bytes]]) -> int:
+def _put(core: Core, db: sqlite3.Connection, stream: Stream, rows: list[_Bag]) -> int:
     """Puts bags on the new shelf, numbered anew, unless an earlier try did."""
     done = db.execute("select first_seq from salvage where stream = ?", (stream,)).fetchone()
     with change(core, db) as one:
-        first, fresh = one.heads[stream].last + 1, []
-        for row, body in rows:
+        first, fresh, came_from = one.heads[stream].last + 1, [], {}
+        for row, body, origin in rows:
             key = core.gate.key(row.key_id)
             if key is None or (done is not None and row.first_seq <= done[0]):
                 continue
             fresh.append(core.sealed(stream, row._replace(first_seq=first), key, body))
+            if origin is not None:
+                came_from[first] = origin
             first += row.events
         if not fresh:
             return 0
         one.put(stream, fresh)
-    db.execute("insert or replace into salvage values(?, ?)", (stream, rows[-1][0].first_seq))
+        save(db, stream, came_from)
+    db.execute("insert or replace into salvage values(?, ?)", (stream, rows[-1].row.first_seq))
     return sum(row.events for row in fresh)

@@ -143,6 +143,15 @@ def ownership(db: Database) -> None:
 
 
 @schema()
+def origins(db: Database) -> None:
+    """Under which epoch and number salvaged bags were known before."""
+    db.execute(
+        "create table origin(id integer primary key, stream integer not null, first_seq integer not null,"
+        " epoch integer not null, origin_first integer not null, origin_check integer not null)"
+    )
+
+
+@schema()
 def tallied(db: Database) -> None:
     """The heads move to the tally of the store; `head` shows them to whoever looks into the file."""
     names = "last, floor, settled, evicted, expired, purged, quarantined, bytes, kept_bytes, head_check"

@@ -12,6 +12,9 @@ from gateway.store.pages import Image, Record
 
 _log = Log("store")
 _ROOTS_MAX = 4_096
+WHY = "why"
+OLD_COPY = "old_copy"
+"""Why a store was condemned whose numbers were given twice, see Store.doubt."""
 
 
 class DamagedStore:
@@ -24,6 +27,7 @@ class DamagedStore:
 
         self._image = Image(content("store.db"), content("store.db-wal"))
         self._mark = content("store.mark")
+        self.why = content(WHY).decode("utf-8", errors="replace")
         self._roots = self._read_roots()
 
     def rows(self, table: str, width: int) -> Iterator[tuple[int, Record]]:
@@ -100,6 +104,8 @@ def set_aside(files: Files, why: str) -> None:
     if files.db.exists() and (files.aside / files.db.name).exists():
         rmtree(files.aside)
     files.aside.mkdir(mode=0o700, exist_ok=True)
+    with suppress(OSError):
+        (files.aside / WHY).write_text(why, "utf-8")
     for path in (files.mark, files.wal, files.db):  # the database last: it says whether the move is complete
         if path.exists():
             path.rename(files.aside / path.name)

@@ -17,7 +17,7 @@ from gateway.store.damage import Damaged, is_damage
 from gateway.store.migrate import MigrationSet
 from gateway.store.opening import Opened, open_file
 from gateway.store.reader import Reader
-from gateway.store.rescue import DamagedStore
+from gateway.store.rescue import OLD_COPY, DamagedStore
 from gateway.store.writer import Job, Writer
 
 T = TypeVar("T")
@@ -150,23 +150,23 @@ class Store:
         """The file contradicts itself: the next open rescues it; this store takes nothing more."""
         await self._loop.run_in_executor(self._thread, self._writer.die, Damaged(why))
 
-    async def doubt(self, why: str) -> bool:
+    async def doubt(self) -> bool:
         """Somebody trusted says that numbers were given twice: condemns the store, at most once in a boot.
 
         A cloud that is wrong again and again would otherwise keep a device from working. False when it was ignored.
         """
-        return await self._loop.run_in_executor(self._thread, self._doubt, why)
+        return await self._loop.run_in_executor(self._thread, self._doubt)
 
-    def _doubt(self, why: str) -> bool:
+    def _doubt(self) -> bool:
         mark, boot = self._opened.files.doubted, str(self.clock.boot_id())
         try:
             if mark.exists() and mark.read_text("utf-8") == boot:
-                _log.error("doubt_ignored", why=why)
+                _log.error("doubt_ignored")
                 return False
             mark.write_text(boot, "utf-8")
         except OSError as error:
             _log.warning("doubt_not_noted", error=error.strerror)
-        self._writer.die(Damaged(why))
+        self._writer.die(Damaged(OLD_COPY))
         return True
 
     async def aclose(self) -> None:

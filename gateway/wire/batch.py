@@ -61,6 +61,8 @@ def build_batch(
             replayed=replayed(bag),
         )
         entry.codec = bag.codec  # type: ignore[assignment]
+        if bag.origin is not None:
+            entry.origin_epoch, entry.origin_first = bag.origin
         _fill(entry, bag)
     for boot_id in boot_index:
         boot = known.get(boot_id, Boot(boot_id, 0, ClockQuality.UNTRUSTED))

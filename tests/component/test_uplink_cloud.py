@@ -137,6 +137,28 @@ async def test_a_folder_restored_from_a_copy_begins_a_new_epoch(tmp_path: Path) 
     assert await asyncio.to_thread(rows_of_live, db) == 2_200
 
 
+@pytest.mark.parametrize("twice", [False, True])
+async def test_what_a_rescue_numbers_anew_has_one_effect(tmp_path: Path, twice: bool) -> None:
+    """The cloud had it, the receipt was lost with the damaged store: it comes again under other numbers."""
+    db, folder, keys = tmp_path / "cloud.db", tmp_path / "car", AllowAll()
+    async with mosquitto() as broker, cloud(broker.endpoint(), db) as far:
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 800)
+            await edge.until(lambda _: far.tally.events >= 800)
+            await edge.store.condemn("a test says so, before the receipts are on the disk")
+        async with car(folder, Endpoint.parse("mqtt://127.0.0.1:1"), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 300)
+            if twice:
+                await edge.store.condemn("and again, while away")
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            books = await edge.settled(1_100)
+            assert (books.balanced, books.pending) == (True, 0)
+    assert await asyncio.to_thread(rows_of_live, db) == 1_100
+    with closing(open_beside(db)) as connection:
+        (again,) = connection.execute("select value from counter where name = 'salvaged_repeated'").fetchone()
+    assert again >= 800, "they did come again"
+
+
 def rows_of_live(db: Path) -> int:
     """Effects of the live stream, over all epochs; with no number in doubt."""
     with closing(open_beside(db)) as connection:

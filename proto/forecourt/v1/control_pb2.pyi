@@ -18,6 +18,8 @@ class GapReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GAP_REASON_CORRUPT: _ClassVar[GapReason]
     GAP_REASON_QUARANTINED: _ClassVar[GapReason]
     GAP_REASON_WIPED: _ClassVar[GapReason]
+    GAP_REASON_MOVED: _ClassVar[GapReason]
+    GAP_REASON_REPEATED: _ClassVar[GapReason]
 
 class CommandStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,6 +35,8 @@ GAP_REASON_REVOKED: GapReason
 GAP_REASON_CORRUPT: GapReason
 GAP_REASON_QUARANTINED: GapReason
 GAP_REASON_WIPED: GapReason
+GAP_REASON_MOVED: GapReason
+GAP_REASON_REPEATED: GapReason
 COMMAND_STAGE_UNSPECIFIED: CommandStage
 COMMAND_STAGE_ACCEPTED: CommandStage
 COMMAND_STAGE_RUNNING: CommandStage

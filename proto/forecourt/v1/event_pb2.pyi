@@ -171,7 +171,7 @@ class Columns(_message.Message):
     def __init__(self, ts_us: _Optional[_Union[Column, _Mapping]] = ..., received_ms: _Optional[_Union[Column, _Mapping]] = ..., shapes: _Optional[_Iterable[int]] = ..., groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
 
 class Bag(_message.Message):
-    __slots__ = ("first_seq", "count", "consent", "boot", "replayed", "codec", "body", "rows", "control")
+    __slots__ = ("first_seq", "count", "consent", "boot", "replayed", "codec", "body", "rows", "control", "origin_epoch", "origin_first")
     FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     CONSENT_FIELD_NUMBER: _ClassVar[int]
@@ -181,6 +181,8 @@ class Bag(_message.Message):
     BODY_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIRST_FIELD_NUMBER: _ClassVar[int]
     first_seq: int
     count: int
     consent: int
@@ -190,7 +192,9 @@ class Bag(_message.Message):
     body: bytes
     rows: Rows
     control: _control_pb2.ControlRecords
-    def __init__(self, first_seq: _Optional[int] = ..., count: _Optional[int] = ..., consent: _Optional[int] = ..., boot: _Optional[int] = ..., replayed: _Optional[bool] = ..., codec: _Optional[_Union[Codec, str]] = ..., body: _Optional[bytes] = ..., rows: _Optional[_Union[Rows, _Mapping]] = ..., control: _Optional[_Union[_control_pb2.ControlRecords, _Mapping]] = ...) -> None: ...
+    origin_epoch: int
+    origin_first: int
+    def __init__(self, first_seq: _Optional[int] = ..., count: _Optional[int] = ..., consent: _Optional[int] = ..., boot: _Optional[int] = ..., replayed: _Optional[bool] = ..., codec: _Optional[_Union[Codec, str]] = ..., body: _Optional[bytes] = ..., rows: _Optional[_Union[Rows, _Mapping]] = ..., control: _Optional[_Union[_control_pb2.ControlRecords, _Mapping]] = ..., origin_epoch: _Optional[int] = ..., origin_first: _Optional[int] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("device", "epoch", "stream", "number", "dictionary", "signals", "shapes", "boots", "consents", "bags", "signature")

@@ -219,7 +219,7 @@ async def test_a_store_is_doubted_once_in_a_boot(tmp_path: Path) -> None:
     for boot in (1, 1, 2):
         store = await Store.open(tmp_path, clock=ManualClock(boot_id=boot), bytes_max=BYTES)
         epochs.append(store.epoch)
-        heeded.append(await store.doubt("old_copy"))
+        heeded.append(await store.doubt())
         await store.aclose()
     store = await opened(tmp_path)
     epochs.append(store.epoch)
