@@ -9,7 +9,7 @@ from forecourt.v1 import event_pb2
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.schema import signed
 from gateway.cloud.sinks import ShapeInfo, SignalInfo
-from gateway.limits import CLOUD_DICTIONARIES_CACHED_MAX
+from gateway.limits import CLOUD_DICTIONARIES_CACHED_MAX, CLOUD_DICTIONARIES_MAX
 from gateway.model import ValueType
 
 
@@ -36,6 +36,7 @@ class Dictionaries:
         held = self._held(batch.device, batch.dictionary)
         if held is None:
             known = _understand(batch)
+            self._make_room(batch.device)
             self._db.execute(
                 "insert into dictionary values (?, ?, ?, ?)",
                 (batch.device, signed(batch.dictionary), signed(batch.epoch), body),
@@ -66,6 +67,13 @@ class Dictionaries:
         body: bytes = row[0]
         self._remember(key, (_understand(event_pb2.EventBatch.FromString(body)), body))
         return self._cache[key]
+
+    def _make_room(self, device: str) -> None:
+        """Forgets the dictionaries of a device that has too many; it sends again what it still uses."""
+        (count,) = self._db.execute("select count(*) from dictionary where device = ?", (device,)).fetchone()
+        if count >= CLOUD_DICTIONARIES_MAX:
+            self._db.execute("delete from dictionary where device = ?", (device,))
+            self._cache.clear()
 
     def _remember(self, key: tuple[str, int], held: tuple[Known, bytes]) -> None:
         self._cache[key] = held

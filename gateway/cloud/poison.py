@@ -4,7 +4,7 @@ import sqlite3
 from enum import StrEnum
 
 from gateway.errors import InputError
-from gateway.limits import POISON_KEPT_MAX, POISON_PAYLOAD_BYTES_MAX
+from gateway.limits import POISON_KEPT_MAX, POISON_PAYLOAD_BYTES_MAX, POISON_UNPROVEN_MAX
 
 
 class Reason(StrEnum):
@@ -22,6 +22,10 @@ class Reason(StrEnum):
     UNFORESEEN = "unforeseen"
 
 
+_UNPROVEN = (Reason.TOPIC, Reason.STRANGER, Reason.SIGNATURE)
+_UNPROVEN_TEXT = tuple(str(reason) for reason in _UNPROVEN)
+
+
 class Poison(InputError):
     """A message that is put aside for a reason; acknowledged, so that the broker does not bring it again."""
 
@@ -31,7 +35,10 @@ class Poison(InputError):
 
 
 def keep_aside(db: sqlite3.Connection, at_us: int, device: str, topic: str, payload: bytes, poison: Poison) -> None:
-    """Keeps the message for people to look at; the oldest goes when there are too many, and long ones are cut."""
+    """Keeps the message for people to look at; the oldest goes when there are too many, and long ones are cut.
+
+    What strangers send has a share of its own, so that it cannot push out what devices sent.
+    """
     db.execute(
         "insert into poison values (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -44,4 +51,7 @@ def keep_aside(db: sqlite3.Connection, at_us: int, device: str, topic: str, payl
             payload[:POISON_PAYLOAD_BYTES_MAX],
         ),
     )
-    db.execute("delete from poison where rowid <= (select max(rowid) from poison) - ?", (POISON_KEPT_MAX,))
+    unproven = poison.reason in _UNPROVEN
+    kept_max = POISON_UNPROVEN_MAX if unproven else POISON_KEPT_MAX - POISON_UNPROVEN_MAX
+    share = f"select rowid from poison where reason {'in' if unproven else 'not in'} {_UNPROVEN_TEXT}"
+    db.execute(f"delete from poison where rowid in ({share} order by rowid desc limit -1 offset ?)", (kept_max,))

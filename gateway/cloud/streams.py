@@ -6,8 +6,9 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from gateway.cloud.numbers import Numbers
+from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.schema import signed
-from gateway.limits import CLOUD_STREAMS_CACHED_MAX
+from gateway.limits import CLOUD_EPOCHS_MAX, CLOUD_STREAMS_CACHED_MAX
 from gateway.model import Stream
 
 
@@ -31,6 +32,7 @@ class Streams:
         self._db = db
         self._cache: OrderedDict[StreamKey, Numbers] = OrderedDict()
         self._changing: dict[StreamKey, Numbers] = {}
+        self._epochs: dict[str, set[int]] = {}
 
     def held(self, key: StreamKey) -> Numbers:
         """What is held; not to be changed."""
@@ -46,8 +48,9 @@ class Streams:
         return found
 
     def to_change(self, key: StreamKey) -> Numbers:
-        """A copy that becomes true with `keep`."""
+        """A copy that becomes true with `keep`. Poison when a device has more epochs than it may have."""
         if key not in self._changing:
+            self._check(key)
             self._changing[key] = self.held(key).copy()
         return self._changing[key]
 
@@ -75,19 +78,33 @@ class Streams:
     def drop(self) -> None:
         """The changes since the last `keep` are void."""
         self._changing.clear()
+        self._epochs.clear()
 
     def forget(self) -> None:
         """The transaction of kept changes was undone: the table is the truth."""
         self._cache.clear()
         self._changing.clear()
+        self._epochs.clear()
 
     def expect(self, key: StreamKey, head: int, kept: int) -> None:
-        """The device gave numbers up to `head`, and keeps none below `kept` (0: it does not say)."""
+        """The device gave numbers up to `head`, and keeps none below `kept` (0: it does not say). Poison as above."""
+        self._check(key)
         self._db.execute(
             "insert into stream values (?, ?, ?, 0, '[]', ?, ?) on conflict do update set"
             " head = max(head, excluded.head), kept = max(kept, excluded.kept)",
             (*key.row, head, kept),
         )
+
+    def _check(self, key: StreamKey) -> None:
+        epochs = self._epochs.get(key.device)
+        if epochs is None:
+            found = self._db.execute("select distinct epoch from stream where device = ?", (key.device,))
+            epochs = self._epochs[key.device] = {row[0] for row in found}
+        if signed(key.epoch) in epochs:
+            return
+        if len(epochs) >= CLOUD_EPOCHS_MAX:
+            raise Poison(Reason.HEADER, f"a device has at most {CLOUD_EPOCHS_MAX} epochs")
+        epochs.add(signed(key.epoch))
 
     def of_epoch(self, device: str, epoch: int) -> list[StreamKey]:
         """The streams known of one epoch of a device."""

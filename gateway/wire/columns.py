@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from forecourt.v1 import event_pb2
 
 from gateway.errors import InputError, TooLarge
-from gateway.limits import BODY_DECODE_BYTES_MAX, EXPONENT_MAX, STRING_VALUE_BYTES_MAX
+from gateway.limits import BAG_DECODE_VALUES_MAX, BODY_DECODE_BYTES_MAX, EXPONENT_MAX, STRING_VALUE_BYTES_MAX
 from gateway.model import Event, Kind, Signal, Value, ValueType
 from gateway.wire.dictionary import Types
 
@@ -105,6 +105,7 @@ def decode_columns(body: bytes, first_seq: int, count: int, types: Types) -> lis
     if not message.shapes:
         if len(message.groups) != 1:
             raise InputError("events without shapes need exactly one group")
+        _check_size(count * len(message.groups[0].columns))
         return _bounded([_decoded(message.groups[0], numbers, stamps, received, types)])
     if len(message.shapes) != count:
         raise InputError("as many shapes as events are needed")
@@ -113,11 +114,18 @@ def decode_columns(body: bytes, first_seq: int, count: int, types: Types) -> lis
         places.setdefault(shape, []).append(index)
     if sorted(places) != sorted(group.shape for group in message.groups):
         raise InputError("groups and shapes differ")
+    _check_size(sum(len(places[group.shape]) * len(group.columns) for group in message.groups))
     out = []
     for group in message.groups:
         at = places[group.shape]
         out.append(_decoded(group, [numbers[i] for i in at], [stamps[i] for i in at], [received[i] for i in at], types))
     return _bounded(out)
+
+
+def _check_size(values: int) -> None:
+    """A delta may stand for every event: a few hundred bytes could ask for a million values."""
+    if values > BAG_DECODE_VALUES_MAX:
+        raise TooLarge(f"a bag has at most {BAG_DECODE_VALUES_MAX} values")
 
 
 def _decoded(

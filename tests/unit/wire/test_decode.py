@@ -188,3 +188,18 @@ def test_a_word_does_not_become_a_flood() -> None:
     assert len(decode(COLUMNS_ZSTD, body, 1, 3, wide)[0].columns) == 256
     with pytest.raises(TooLarge):
         decode(COLUMNS_ZSTD, body, 1, BAG_DECODE_EVENTS_MAX, wide)
+
+
+def test_a_few_bytes_do_not_ask_for_a_million_values() -> None:
+    """A delta may stand for every event: wide shapes and large bags together are bounded before they are unpacked."""
+    wide: Types = {1: (ValueType.INT,) * 256}
+    body = packed(columns(*[event_pb2.Column(deltas=[5])] * 256))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            decode(COLUMNS_ZSTD, body, 1, BAG_DECODE_EVENTS_MAX, wide)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+    assert len(decode(COLUMNS_ZSTD, body, 1, 500, wide)[0].columns) == 256
