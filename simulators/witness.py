@@ -43,6 +43,7 @@ class Seen:
     purposes: PurposeSet
     records: tuple[str, ...]
     kind: str
+    ts_us: int
     values: Mapping[str, Value]
     record: bytes = b""
 
@@ -173,10 +174,10 @@ def _events(batch: event_pb2.EventBatch, dictionary: _Dictionary) -> Iterator[Se
         body = bag.rows.SerializeToString() if bag.codec == IDENTITY else bag.body
         for part in decode(bag.codec, body, bag.first_seq, bag.count, types):
             kind, paths = dictionary.shapes[part.shape]
-            for seq, _, _, *values in part.rows():
+            for seq, ts_us, _, *values in part.rows():
                 yield Seen(
                     batch.device, batch.epoch, Stream(batch.stream), seq, consent.subject,
-                    purpose_set(consent.purposes), tuple(consent.records), kind,
+                    purpose_set(consent.purposes), tuple(consent.records), kind, ts_us,
                     dict(zip(paths, values, strict=True)) if paths else {},
                     b"" if paths else bytes(values[0]),
                 )  # fmt: skip

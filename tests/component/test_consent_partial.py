@@ -3,11 +3,9 @@
 The expectation is read from the contract by a second, simpler reading than the product's.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache, reduce
-from importlib.resources import files
+from functools import reduce
 from itertools import permutations
 from operator import or_
 from pathlib import Path
@@ -24,30 +22,13 @@ from gateway.limits import EVENT_VALUES_MAX
 from gateway.model import WITHOUT_CONSENT, Event, Kind, Purpose, PurposeSet, Stream, ValueType, purpose_set
 from simulators.drive.car import readings
 from tests.component.devices import Device, device, read_all
+from tests.kit.contract import TABLE, allows
 from vehicle_agent.plan import PlanFile
 
 CONSENT = [purpose for purpose in Purpose if not WITHOUT_CONSENT >> purpose & 1]
-TABLE = tomllib.loads((files("forecourt.v1") / "signal_policy.toml").read_text("utf-8"))["rule"]
 PERSONAL: Any = classification_pb2.personal
 Shape = tuple[str, PurposeSet, tuple[str, ...]]
 """Name, purposes asked for, and paths; none for a record."""
-
-
-@cache
-def allows(path: str) -> PurposeSet:
-    """What the table says of a path: forbidden wins, then the most names, then the fewest stars."""
-    names = path.split(".")
-    found: list[tuple[int, int, PurposeSet]] = []
-    for rule in TABLE:
-        for pattern in rule["paths"]:
-            parts = pattern.split(".")
-            if len(parts) > len(names) or any(p not in ("*", n) for p, n in zip(parts, names, strict=False)):
-                continue
-            if rule["tier"] == "forbidden":
-                return 0
-            purposes = purpose_set(Purpose[word.upper()] for word in rule["purposes"])
-            found.append((len(parts), -parts.count("*"), purposes))
-    return max(found)[2] if found else 0
 
 
 def shapes() -> Iterator[Shape]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import disks, kills, offline
+from tests.faults.day import day
 from tests.faults.oracle import Verdict
 from tests.faults.patches import FAULTS
 from tests.faults.planted import planted
@@ -49,6 +50,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
     "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),
+    "day": Campaign("a day of guests in virtual time, every byte on the wire judged", 24, "hours", day),
     "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),
 }
 

@@ -85,7 +85,7 @@ def judge(db_path: Path, log: Path, device: str, *, erasures: bool = False) -> V
     try:
         values = _values(db, device)
         streams = audit(db, device)
-        received = _received(db, device)
+        held = received(db, device)
     finally:
         db.close()
     verdict.effects = sum(stream.effects for stream in streams)
@@ -96,7 +96,7 @@ def judge(db_path: Path, log: Path, device: str, *, erasures: bool = False) -> V
         never = sum(
             part.size
             for missing in stream.missing
-            for part in received[stream.key.epoch, stream.key.stream].missing(*missing)
+            for part in held[stream.key.epoch, stream.key.stream].missing(*missing)
         )
         verdict.unexplained += never if erasures else gone
         verdict.erased += gone - never if erasures else 0
@@ -107,7 +107,7 @@ def judge(db_path: Path, log: Path, device: str, *, erasures: bool = False) -> V
     return verdict
 
 
-def _received(db: sqlite3.Connection, device: str) -> dict[tuple[int, int], Numbers]:
+def received(db: sqlite3.Connection, device: str) -> dict[tuple[int, int], Numbers]:
     """The numbers of each (epoch, stream) for which the cloud sends receipts."""
     rows = db.execute("select epoch, stream, floor, above from stream where device = ?", (device,)).fetchall()
     return {(unsigned(epoch), stream): Numbers(floor, json.loads(above)) for epoch, stream, floor, above in rows}
