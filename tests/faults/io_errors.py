@@ -17,8 +17,12 @@ BYTES = 1 << 20
 
 
 def traced(folder: Path, appends: int, inject: str) -> list[list[str]]:
-    """What the child said, with the faults of `inject` (an argument of strace) in its system calls."""
-    child = [sys.executable, "-m", "tests.faults.io_errors", str(folder), str(appends)]
+    """What the child said, with the faults of `inject` (an argument of strace) in its system calls.
+
+    The store is made before that, so that `inject` counts few calls before the first append.
+    """
+    child = [sys.executable, "-m", "tests.faults.io_errors", str(folder)]
+    subprocess.run([*child, "0"], cwd=ROOT, check=True, capture_output=True, timeout=60)
     command = [
         "strace",
         "-f",
@@ -30,6 +34,7 @@ def traced(folder: Path, appends: int, inject: str) -> list[list[str]]:
         "-e",
         f"inject={inject}",
         *child,
+        str(appends),
     ]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
     return [line.split() for line in done.stdout.splitlines()]
