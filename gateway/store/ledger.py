@@ -4,6 +4,7 @@ import secrets
 import sqlite3
 from binascii import crc32
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.store.damage import Damaged
 from gateway.store.file import Ballast, Mark
@@ -61,9 +62,10 @@ class CommitLedger:
         return bool(db.execute("select n1 from tally where id = 0").fetchone()[0] == self._commits + 1)
 
     def advance(self) -> None:
-        """The transaction counted last is in the file: it is marked."""
+        """The transaction counted last is in the file: it is marked. A mark that cannot be written falls behind."""
         self._commits += 1
-        self._mark.write(self.epoch, self._commits)
+        with suppress(OSError):
+            self._mark.write(self.epoch, self._commits)
 
     def relieve(self) -> None:
         """The disk is full: the ballast goes, and comes back with the next open."""
