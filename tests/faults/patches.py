@@ -140,6 +140,16 @@ FAULTS: tuple[Fault, ...] = (
         ("tests/component/test_revocation_cuts.py::test_the_fence_stands_between_the_transaction_and_the_keys",),
     ),
     Fault(
+        "a partial withdrawal keeps what only the withdrawn purpose allowed",
+        (Edit("gateway/consent/narrowing.py", "self._policies.purposes(signal.path) & rest)", "signal.path)"),),
+        ("tests/component/test_consent_partial.py",),
+    ),
+    Fault(
+        "values without a grant are kept",
+        (Edit("gateway/consent/decision.py", "None if len(picks) == len(usable) else picks)", "None)"),),
+        ("tests/faults/test_day.py",),
+    ),
+    Fault(
         "a command runs after its time",
         (
             Edit("gateway/flow/commands.py", 'return "expired" if now_us > command.not_after_us else ""', 'return ""'),

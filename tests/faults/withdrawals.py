@@ -76,7 +76,13 @@ async def cut_withdrawals(
         for index, device in enumerate(one.devices):
             with disk(folder / device, index % 3 == 2) as image:
                 verdict.add(
-                    await _one(one, heard, device, Run(CUTS[index % len(CUTS)], index % 2 == 1, events, image), found)
+                    await _one(
+                        one,
+                        heard,
+                        device,
+                        Run(CUTS[index % len(CUTS)], (index // len(CUTS) + index) % 2 == 0, events, image),
+                        found,
+                    )
                 )
             progress(index + 1, size)
     if size > 1 and not found.before:
