@@ -107,7 +107,7 @@ class Consent:
         used = await self.store.write(in_use)
         idle = self.keyring.ids(
             lambda slot: (
-                slot.subject != 0 and slot.key_id not in used and not self.gate.may_leave(slot.subject, slot.purposes)
+                slot.subject != 0 and slot.key_id not in used and not self.gate.needs(slot.subject, slot.purposes)
             )
         )
         now = self._clock.boottime_s()

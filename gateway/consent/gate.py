@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from math import inf
 from typing import Protocol
 
@@ -12,7 +13,17 @@ from gateway.consent.grants import Grant, Moment, standing
 from gateway.consent.keyring import Keyring, KeyringFull
 from gateway.consent.narrowing import Narrowing
 from gateway.limits import GATE_LANES_MAX, LEASE_CHECK_S
-from gateway.model import WITHOUT_CONSENT, AeadKey, Kind, Lane, PurposeSet
+from gateway.model import WITHOUT_CONSENT, AeadKey, Kind, Lane, Purpose, PurposeSet, Scope
+
+
+class Hold(IntEnum):
+    """What waits while it is not known whether the grants are those of today; data about no guest never waits."""
+
+    NONE = 0
+    FORWARD = 1
+    """Nothing about a guest leaves; it is kept as before."""
+    ALL = 2
+    """Nothing about a guest is kept either."""
 
 
 class Narrower(Protocol):
@@ -28,9 +39,11 @@ def allowed(subject: int, granted: Mapping[int, PurposeSet]) -> PurposeSet:
     return granted.get(subject, 0) if subject else WITHOUT_CONSENT
 
 
-def decide(kind: Kind, subject: int, grants: Iterable[Grant], now: Moment, policies: Policies) -> Decision | None:
-    """What may be kept of events of `kind` about `subject` at `now`; None denies. Pure."""
-    return policies.minimise(kind, allowed(subject, standing(grants, now).granted))
+def decide(
+    kind: Kind, subject: int, grants: Iterable[Grant], now: Moment, policies: Policies, reach: Scope = Scope.CLOUD
+) -> Decision | None:
+    """What may be kept of events of `kind` about `subject` at `now`, to go as far as `reach`; None denies. Pure."""
+    return policies.minimise(kind, allowed(subject, standing(grants, now, reach).granted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,16 @@ class _Snapshot:
 
     version: int
     granted: Mapping[int, PurposeSet]
+    leave: Mapping[int, PurposeSet]
+    use: Mapping[int, PurposeSet]
+    asked: Mapping[int, PurposeSet]
     until_s: float
     lanes: dict[tuple[Kind, int], Lane | None] = field(default_factory=dict)
+
+    @property
+    def content(self) -> tuple[Mapping[int, PurposeSet], ...]:
+        """What makes one snapshot another."""
+        return self.granted, self.leave, self.use
 
 
 class Gate:
@@ -49,15 +70,16 @@ class Gate:
     One dict lookup per event while nothing changes; grants with an end cost one reading of the clock as well.
     """
 
-    def __init__(self, policies: Policies, keyring: Keyring, clock: Clock) -> None:
-        """A gate with no grants."""
-        self.policies = policies
+    def __init__(self, policies: Policies, keyring: Keyring, clock: Clock, reach: Scope = Scope.CLOUD) -> None:
+        """A gate with no grants, of a device whose data goes as far as `reach`."""
+        self.policies, self.reach = policies, reach
         self._keyring, self._clock = keyring, clock
         self._narrow: Narrower | None = None
         self._grants: tuple[Grant, ...] = ()
         self._barred: dict[int, PurposeSet] = {}
         self._lock = threading.Lock()
-        self._snapshot = _Snapshot(0, {}, inf)
+        self._snapshot = _Snapshot(0, {}, {}, {}, {}, inf)
+        self._hold = Hold.NONE
         self.keyring_full = 0
 
     @property
@@ -82,15 +104,24 @@ class Gate:
             return self._new_lane(snapshot, kind, subject)
 
     def may_leave(self, subject: int, purposes: PurposeSet) -> bool:
-        """Whether events kept for `purposes` may still leave: every one of them is in force."""
-        return bool(purposes) and not purposes & ~allowed(subject, self._current().granted)
+        """Whether events kept for `purposes` may leave now: every one of them is in force as far as they would go."""
+        return bool(purposes) and not purposes & ~allowed(subject, self._current().leave)
+
+    def may_use(self, subject: int, purpose: Purpose) -> bool:
+        """Whether data may be used on the spot, inside the vehicle or the site, without leaving it."""
+        return bool(allowed(subject, self._current().use) >> purpose & 1)
+
+    def needs(self, subject: int, purposes: PurposeSet) -> bool:
+        """Whether a key of that set may be asked for again, a hold that will end left aside."""
+        return bool(purposes) and not purposes & ~allowed(subject, self._current().asked)
 
     def may_keep(self, lane: Lane) -> bool:
         """Whether events of a lane that was handed out earlier may still be written.
 
         Not when its key was destroyed meanwhile: a no followed by a new yes does not bring back what came before.
         """
-        return self._keyring.key(lane.key_id) is not None and self.may_leave(lane.subject, lane.purposes)
+        granted = allowed(lane.subject, self._current().granted)
+        return not lane.purposes & ~granted and self._keyring.key(lane.key_id) is not None
 
     def record(self, body: bytes, purposes: PurposeSet) -> bytes:
         """A serialised forecourt.v1.Record without the fields that `purposes` do not allow; raises InputError."""
@@ -109,7 +140,7 @@ class Gate:
         self._keyring.harden()
 
     def granted(self, subject: int) -> PurposeSet:
-        """Purposes in force for `subject`."""
+        """Purposes for which data of `subject` is kept now."""
         return allowed(subject, self._current().granted)
 
     def records(self, subject: int, purpose: int) -> str:
@@ -125,6 +156,18 @@ class Gate:
         with self._lock:
             self._barred[subject] = self._barred.get(subject, 0) | gone
             self._swap(self._snapshot.version + 1)
+
+    @property
+    def holds(self) -> Hold:
+        """What waits now."""
+        return self._hold
+
+    def hold(self, what: Hold) -> None:
+        """Lets what is about guests wait, or go on; at once, in memory only."""
+        with self._lock:
+            if what != self._hold:
+                self._hold = what
+                self._swap(self._snapshot.version + 1)
 
     def barred(self, subject: int) -> PurposeSet:
         """Purposes whose withdrawal has begun and is not written yet."""
@@ -150,7 +193,7 @@ class Gate:
         with self._lock:
             before = self._snapshot
             after = self._built(before.version)
-            same = after.granted == before.granted
+            same = after.content == before.content
             self._snapshot = after if same else replace(after, version=before.version + 1)
         return self._snapshot
 
@@ -160,12 +203,14 @@ class Gate:
     def _built(self, version: int) -> _Snapshot:
         """What is in force from the grants, as the clock stands; the lock is held."""
         now = Moment.of(self._clock)
-        granted, until_s = standing(self._grants, now)
+        granted, leave, use, until_s = standing(self._grants, now, self.reach)
         for subject, gone in self._barred.items():
-            granted[subject] = granted.get(subject, 0) & ~gone
-        if any(grant.valid_from_us or grant.valid_until_us is not None for grant in self._grants):
+            for sets in (granted, leave, use):
+                sets[subject] = sets.get(subject, 0) & ~gone
+        if any(_ends(grant) for grant in self._grants):
             until_s = min(until_s, now.boottime_s + LEASE_CHECK_S)
-        return _Snapshot(version, granted, until_s)
+        kept = {} if self._hold is Hold.ALL else granted
+        return _Snapshot(version, kept, leave if self._hold is Hold.NONE else {}, use, granted, until_s)
 
     def _new_lane(self, snapshot: _Snapshot, kind: Kind, subject: int) -> Lane | None:
         decision = self.policies.minimise(kind, allowed(subject, snapshot.granted))
@@ -184,3 +229,8 @@ class Gate:
             snapshot.lanes.clear()
         snapshot.lanes[kind, subject] = lane
         return lane
+
+
+def _ends(grant: Grant) -> bool:
+    """Whether time alone changes what it allows."""
+    return grant.valid_from_us != 0 or grant.valid_until_us is not None or grant.lease is not None

@@ -139,11 +139,11 @@ def test_an_end_before_its_beginning_never_holds() -> None:
     clock = ManualClock()
     grant = Grant(5, DRIVING, T0 + 20 * SECOND_US, T0 + 10 * SECOND_US)
     clock.advance(15)
-    assert standing([grant], Moment.of(clock)) == ({}, inf)
+    assert standing([grant], Moment.of(clock)) == ({}, {}, {}, inf)
 
 
 def test_grants_of_one_subject_add_up() -> None:
     """By subject; grants for nobody, and for purposes that need none, say nothing."""
     grants = [Grant(5, DRIVING), Grant(5, ANALYTICS), Grant(6, DRIVING), Grant(0, DRIVING), Grant(6, OPERATION)]
     found = standing(grants, Moment.of(ManualClock()))
-    assert found.granted == {5: 1 << DRIVING | 1 << ANALYTICS, 6: 1 << DRIVING}
+    assert found.granted == found.leave == found.use == {5: 1 << DRIVING | 1 << ANALYTICS, 6: 1 << DRIVING}
