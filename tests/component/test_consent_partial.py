@@ -140,3 +140,28 @@ async def test_one_of_two_purposes_withdrawn_keeps_what_the_other_allows(tmp_pat
             cases += len(events)
         assert (await guest.outbox.books()).balanced
     assert cases > 1_000
+
+
+REFUSED = [Purpose.USAGE_ANALYTICS, *(purpose for purpose in CONSENT if purpose.name.startswith("MARKETING"))]
+WANTED = 1 << Purpose.PROFILE | 1 << Purpose.INDOOR_NAVIGATION
+
+
+@pytest.mark.may_block  # reads the tables and the plan
+async def test_refusing_marketing_and_analytics_costs_profile_and_navigation_nothing(tmp_path: Path) -> None:
+    """Refused from the start or withdrawn later: each event has all that the two allow, as with a yes."""
+    all_yes, never, later = 1, 2, 3
+    known = [shape for shape in shapes() if shape[1] & WANTED]
+    found: dict[int, Counter[frozenset[Any]]] = {}
+    async with device(tmp_path) as guest:
+        for subject in (all_yes, never, later):
+            allowed = CONSENT if subject != never else [purpose for purpose in CONSENT if purpose not in REFUSED]
+            await guest.consent.grant([Grant(subject, purpose) for purpose in allowed])
+            kept = await guest.outbox.append_many([Event(kind(guest, s), subject, 1, 1, s[2]) for s in known])
+            assert kept.refused == 0
+        await guest.revocation.withdraw(later, purpose_set(REFUSED))
+        for subject in (all_yes, never, later):
+            rows = [values for _, values in await read_all(guest, subject)]
+            wanted = (frozenset(path for path in row if allows(str(path)) & WANTED) for row in rows)
+            found[subject] = Counter(row for row in wanted if row)
+    assert found[never] == found[later] == found[all_yes]
+    assert found[never].total() == sum(any(allows(path) & WANTED for path in shape[2]) for shape in known) > 0
