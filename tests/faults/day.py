@@ -322,6 +322,12 @@ def _verdict(stage: Stage, path: Path) -> Verdict:
     if judged.first or named:
         verdict.notes.append(f"first: {judged.first}; texts that name people: {named}")
     size = sum(map(len, raw))
+    named_only = {
+        signal.path for _, batch in stage.heard.batches() for signal in batch.signals if not allows(signal.path)
+    }
+    verdict.notes.append(
+        f"{len(named_only)} forbidden signals that an event asked for are named in dictionaries, empty"
+    )
     verdict.summary = (
         f"24 hours of virtual time, {judged.events:,} events on the wire in {size / 1e6:.1f} MB ({kinds}): "
         f"{judged.ungranted} values without a grant, {leaked} bytes of a forbidden one; "
