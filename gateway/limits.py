@@ -121,6 +121,14 @@ KEY_SLOTS_RESERVED: Final = 32
 KEY_TIDY_S: Final = 60.0
 CONSENT_RECORD_ID_BYTES_MAX: Final = 128
 CONSENT_RECORD_BYTES_MAX: Final = 16_384
+CONSENT_LEASE_S: Final = 86_400
+"""The longest that a device relies on what it knows of a guest without hearing from the authority."""
+CONSENT_SKEW_S: Final = 3_600
+"""By so much a device's clock may be behind the authority's before a record counts as one from the future."""
+CONSENT_SUBJECTS_MAX: Final = 256
+CONSENT_CHANGES_MAX: Final = 256
+"""Changes of one subject that wait for the authority; a further yes is refused, a further no never is."""
+CONSENT_HISTORY_MAX: Final = 4_096
 
 # Stopping
 STOP_S: Final = 5.0
