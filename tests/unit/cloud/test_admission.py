@@ -14,8 +14,6 @@ from gateway.cloud.schema import open_database
 from gateway.cloud.sinks import Effects
 from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.limits import (
-    CLOUD_DICTIONARIES_MAX,
-    CLOUD_EPOCHS_MAX,
     CLOUD_RANGES_KEPT_MAX,
     POISON_KEPT_MAX,
     POISON_PAYLOAD_BYTES_MAX,
@@ -192,32 +190,6 @@ def test_the_poison_table_is_bounded(desk: Desk) -> None:
     count, longest = desk.db.execute("select count(*), max(length(payload)) from poison").fetchone()
     assert (count, longest) == (POISON_UNPROVEN_MAX + 3, POISON_PAYLOAD_BYTES_MAX)
     assert desk.counter("poison.signature") == POISON_KEPT_MAX + 20
-
-
-def test_a_device_has_so_many_epochs_and_no_more(desk: Desk) -> None:
-    """A store that is made anew for ever, or a device that lies, fills no table; its known epochs go on."""
-    desk.take(*[CAR.letter(forge.bag(1, 1), epoch=epoch) for epoch in range(1, CLOUD_EPOCHS_MAX + 1)])
-    over, gap = desk.take(
-        CAR.letter(forge.bag(1, 1), epoch=7_000),
-        Car(CAR.device, 1, CAR.key).control(1, forge.gap(8_000, Stream.LIVE, SeqRange(1, 9))),
-    )
-    assert over.poison is not None
-    assert (over.new, gap.new) == (0, 1)
-    assert desk.db.execute("select count(distinct epoch) from stream").fetchone()[0] == CLOUD_EPOCHS_MAX
-    assert desk.take(CAR.letter(forge.bag(2, 1), epoch=5))[0].new == 1
-
-
-def test_a_device_has_so_many_dictionaries_and_no_more(desk: Desk) -> None:
-    """Beyond the bound the older ones are forgotten and asked for again; the one that comes is known."""
-    batch = event_pb2.EventBatch()
-    for number in range(CLOUD_DICTIONARIES_MAX + 5):
-        batch = forge.batch(CAR.device, CAR.epoch, Stream.LIVE, [forge.bag(number + 1, 1)], with_dictionary=True)
-        batch.dictionary = number + 1
-        assert desk.take(CAR.sealed(batch))[0].new == 1
-    assert desk.db.execute("select count(*) from dictionary").fetchone()[0] <= CLOUD_DICTIONARIES_MAX
-    batch.dictionary = 1
-    batch.ClearField("shapes")
-    assert desk.take(CAR.sealed(batch))[0].unknown_dictionary == 1
 
 
 class _FailingSink(SqliteSink):
