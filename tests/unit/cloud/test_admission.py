@@ -13,12 +13,7 @@ from gateway.cloud.numbers import Numbers
 from gateway.cloud.schema import open_database
 from gateway.cloud.sinks import Effects
 from gateway.cloud.sqlite_sink import SqliteSink
-from gateway.limits import (
-    CLOUD_RANGES_KEPT_MAX,
-    POISON_KEPT_MAX,
-    POISON_PAYLOAD_BYTES_MAX,
-    POISON_UNPROVEN_MAX,
-)
+from gateway.limits import CLOUD_RANGES_KEPT_MAX
 from gateway.model import Purpose, SeqRange, Stream
 from tests.kit.cloudside import Car, Desk
 
@@ -178,18 +173,6 @@ def test_too_scattered_numbers_are_not_taken(desk: Desk) -> None:
     assert desk.counter("too_scattered") == 50
     assert desk.take(CAR.letter(forge.bag(1, 1)))[0].new == 1
     assert desk.held(LIVE).floor == 2
-
-
-def test_the_poison_table_is_bounded(desk: Desk) -> None:
-    """Neither many nor long messages fill the disk; the latest are kept, and strangers push out none of a device."""
-    topic = CAR.topics.events(Stream.LIVE)
-    flood = [(topic, bytes([n % 256]) * (POISON_PAYLOAD_BYTES_MAX + 10)) for n in range(POISON_KEPT_MAX + 20)]
-    bad = forge.bag(1, 5)
-    bag_of_nobody = [CAR.letter(event_pb2.Bag(first_seq=1, count=5, codec=bad.codec)) for _ in range(3)]
-    desk.take(*bag_of_nobody, *flood)
-    count, longest = desk.db.execute("select count(*), max(length(payload)) from poison").fetchone()
-    assert (count, longest) == (POISON_UNPROVEN_MAX + 3, POISON_PAYLOAD_BYTES_MAX)
-    assert desk.counter("poison.signature") == POISON_KEPT_MAX + 20
 
 
 class _FailingSink(SqliteSink):

@@ -9,7 +9,13 @@ from forecourt.v1 import event_pb2
 
 from gateway.cloud.certify import forge
 from gateway.cloud.schema import open_database
-from gateway.limits import CLOUD_DICTIONARIES_MAX, CLOUD_EPOCHS_MAX
+from gateway.limits import (
+    CLOUD_DICTIONARIES_MAX,
+    CLOUD_EPOCHS_MAX,
+    POISON_KEPT_MAX,
+    POISON_PAYLOAD_BYTES_MAX,
+    POISON_UNPROVEN_MAX,
+)
 from gateway.model import SeqRange, Stream
 from tests.kit.cloudside import Car, Desk
 
@@ -48,3 +54,15 @@ def test_a_device_has_so_many_dictionaries_and_no_more(desk: Desk) -> None:
     batch.dictionary = 1
     batch.ClearField("shapes")
     assert desk.take(CAR.sealed(batch))[0].unknown_dictionary == 1
+
+
+def test_the_poison_table_is_bounded(desk: Desk) -> None:
+    """Neither many nor long messages fill the disk; the latest are kept, and strangers push out none of a device."""
+    topic = CAR.topics.events(Stream.LIVE)
+    flood = [(topic, bytes([n % 256]) * (POISON_PAYLOAD_BYTES_MAX + 10)) for n in range(POISON_KEPT_MAX + 20)]
+    bad = forge.bag(1, 5)
+    bag_of_nobody = [CAR.letter(event_pb2.Bag(first_seq=1, count=5, codec=bad.codec)) for _ in range(3)]
+    desk.take(*bag_of_nobody, *flood)
+    count, longest = desk.db.execute("select count(*), max(length(payload)) from poison").fetchone()
+    assert (count, longest) == (POISON_UNPROVEN_MAX + 3, POISON_PAYLOAD_BYTES_MAX)
+    assert desk.counter("poison.signature") == POISON_KEPT_MAX + 20
