@@ -145,6 +145,11 @@ FAULTS: tuple[Fault, ...] = (
         ("tests/component/test_consent_partial.py",),
     ),
     Fault(
+        "the fence leaves a connection that may still carry what was withdrawn",
+        (Edit("gateway/flow/uplink.py", 'self._connection.abort("consent was withdrawn")', "self._wake.set()"),),
+        ("tests/component/test_consent_in_flight.py",),
+    ),
+    Fault(
         "values without a grant are kept",
         (Edit("gateway/consent/decision.py", "None if len(picks) == len(usable) else picks)", "None)"),),
         ("tests/faults/test_day.py",),
