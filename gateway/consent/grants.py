@@ -27,7 +27,7 @@ class Moment(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """How long what is known of a subject may be relied on: `length_s` of CLOCK_BOOTTIME from `given`, suspend included.
+    """How long what is known of a subject may be relied on: `length_s` of CLOCK_BOOTTIME from `given`, with suspends.
 
     Over a boot the wall clock counts, if it could be trusted on both sides; otherwise the lease has ended.
     """

@@ -2,10 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 from zlib import crc32
 
+from gateway.consent import history, holdings
 from gateway.consent.grants import Grant, Moment
+from gateway.consent.holding import Holding, grants_of
 from gateway.errors import InputError, TooLarge
 from gateway.limits import CONSENT_RECORD_ID_BYTES_MAX, GRANTS_MAX
 from gateway.model import WITHOUT_CONSENT, Purpose, PurposeSet, purposes_of
@@ -35,11 +38,22 @@ def grants(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def records(db: Database) -> None:
+    """Records of the authority, changes made here, leases, the epoch and the history; a check for every grant."""
+    db.execute("alter table consent_grant add column digest integer not null default 0")
+    for row in db.execute(f"select given, {_COLUMNS} from consent_grant").fetchall():
+        _sign(db, row)
+    holdings.make(db)
+    history.make(db)
+
+
 class State(NamedTuple):
-    """What the store says is granted."""
+    """What the store says is granted. `damaged`: rows that are not believed, so that they allow nothing."""
 
     version: int
     grants: tuple[Grant, ...]
+    damaged: int = 0
 
 
 class Intent(NamedTuple):
@@ -64,17 +78,38 @@ def check(grant: Grant) -> None:
 
 
 def read(db: sqlite3.Connection) -> State:
-    """The version and the grants that are given; one that this version does not understand is left out, so denied."""
+    """The version and what is granted; what is damaged, or this version does not understand, is left out, so denied.
+
+    A subject to whom the authority or the guest said yes here is judged by that alone, not by the settings.
+    """
     (version,) = db.execute("select version from consent_state").fetchone()
-    rows = db.execute(f"select {_COLUMNS} from consent_grant where given = 1 limit {GRANTS_MAX}")
-    known = set(Purpose)
-    return State(version, tuple(_grant(row) for row in rows if row[1] in known))
+    held = list(holdings.all_held(db))
+    found = [grant for one in held for grant in grants_of(one)]
+    lost = sum(one.damaged for one in held)
+    judged, known = {one.subject: one.closed_to_settings for one in held}, set(Purpose)
+    for *row, digest in db.execute(
+        f"select given, {_COLUMNS}, digest from consent_grant where given = 1 limit {GRANTS_MAX}"
+    ):
+        if digest != holdings.digest_of(*row):
+            lost += 1
+        elif row[2] in known and not judged.get(row[1], 0) >> row[2] & 1:
+            found.append(_grant(*row[1:]))
+    return State(version, tuple(found), lost)
 
 
-def _grant(row: tuple[int, int, int, int | None, str, int, float, int, int]) -> Grant:
-    subject, purpose, valid_from, valid_until, record_id, *given = row
+def _grant(
+    subject: int, purpose: int, valid_from: int, valid_until: int | None, record_id: str, *given: int | float
+) -> Grant:
     moment = Moment(int(given[0]), float(given[1]), int(given[2]), bool(given[3]))
     return Grant(subject, Purpose(purpose), valid_from, valid_until, record_id, moment)
+
+
+def _sign(db: sqlite3.Connection | Database, row: tuple[object, ...]) -> None:
+    """Puts the check of a row of grants in its place."""
+    db.execute(
+        "update consent_grant set digest = ? where subject = ? and purpose = ?",
+        (holdings.digest_of(*row), row[1], row[2]),
+    )
 
 
 def give(db: sqlite3.Connection, new: Iterable[Grant]) -> State:
@@ -83,21 +118,31 @@ def give(db: sqlite3.Connection, new: Iterable[Grant]) -> State:
         given = grant.given
         if given is None:
             raise InputError("a grant is kept with the moment at which it was given")
+        bounds = grant.valid_from_us, grant.valid_until_us, grant.record_id
+        moment = given.wall_us, float(given.boottime_s), given.boot_id, int(given.trusted)
+        row = 1, grant.subject, int(grant.purpose), *bounds, *moment
         db.execute(
-            f"insert or replace into consent_grant(given, {_COLUMNS}) values(1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (grant.subject, int(grant.purpose), grant.valid_from_us, grant.valid_until_us, grant.record_id, *given),
+            f"insert or replace into consent_grant(given, {_COLUMNS}, digest) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, holdings.digest_of(*row)),
         )
     (count,) = db.execute("select count(*) from consent_grant where given = 1").fetchone()
     if count > GRANTS_MAX:
         raise TooLarge(f"more than {GRANTS_MAX} grants")
-    return _raised(db)
+    return raised(db)
 
 
 def withdraw(db: sqlite3.Connection, subject: int, gone: PurposeSet) -> State:
-    """Marks purposes as withdrawn, whether they were granted or not, and notes that their keys have to go."""
+    """Marks purposes as withdrawn, whether they were granted or not, whoever granted them."""
     for purpose in purposes_of(gone):
-        db.execute("update consent_grant set given = 0 where subject = ? and purpose = ?", (subject, int(purpose)))
-    return _raised(db)
+        key = subject, int(purpose)
+        db.execute("update consent_grant set given = 0 where subject = ? and purpose = ?", key)
+        where = "where subject = ? and purpose = ?"
+        for row in db.execute(f"select given, {_COLUMNS} from consent_grant {where}", key).fetchall():
+            _sign(db, row)
+    held = holdings.held(db, subject)
+    if held != Holding(subject):
+        holdings.put(db, replace(held, denied=held.denied | gone))
+    return raised(db)
 
 
 def note(db: sqlite3.Connection, subject: int, gone: PurposeSet) -> Intent:
@@ -124,8 +169,8 @@ def finish(db: sqlite3.Connection, intent: Intent) -> State:
 
 
 def salvage(damaged: DamagedStore, db: sqlite3.Connection) -> int:
-    """After a rescue: no grant is believed, so all are denied; withdrawals that were not finished are taken over."""
-    found = 0
+    """After a rescue: no grant or record is believed, so all are denied; what says no and was not finished is kept."""
+    found = holdings.salvage(damaged, db)
     for _, values in damaged.rows("consent_intent", 4):
         _, subject, purposes, digest = values
         if isinstance(subject, int) and isinstance(purposes, int) and digest == _digest(subject, purposes):
@@ -138,6 +183,7 @@ def _digest(subject: int, purposes: PurposeSet) -> int:
     return crc32(f"{subject} {purposes}".encode())
 
 
-def _raised(db: sqlite3.Connection) -> State:
+def raised(db: sqlite3.Connection) -> State:
+    """What is granted, under a new version."""
     db.execute("update consent_state set version = version + 1")
     return read(db)

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -64,7 +65,8 @@ class PurposeConsent:
     """Consent for one purpose. Times are microseconds since 1970 UTC by the authority's clock, the end excluded.
 
     `record_id` names the record in which the state was entered: events refer to it. `evidence` holds hashes and times
-    only, never an address or a token.
+    only, never an address or a token. `facts` are what the register said of the purpose when the record was written
+    (empty: what it says now).
     """
 
     purpose: Purpose
@@ -76,6 +78,7 @@ class PurposeConsent:
     notice: NoticeRef | None = None
     surface: str = "system"
     evidence: Mapping[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def allows(self) -> bool:
@@ -129,18 +132,39 @@ def sign_record(key: Ed25519PrivateKey, record: ConsentRecord) -> bytes:
 
 def read_record(raw: bytes, keys: Sequence[Ed25519PublicKey]) -> ConsentRecord:
     """The record in `raw`, if one of `keys` signed it; raises RecordRefused, and then it allows nothing."""
+    return _understood(authentic(raw, keys))
+
+
+def authentic(raw: bytes, keys: Sequence[Ed25519PublicKey]) -> Mapping[str, Any]:
+    """What one of `keys` signed, though it may not be understood; raises RecordRefused."""
+    body, value = _opened(raw)
+    if not any(_signed(key, canonical(body), value) for key in keys):
+        raise RecordRefused(Refused.SIGNATURE)
+    return body
+
+
+@lru_cache(maxsize=64)
+def unsigned(raw: bytes) -> ConsentRecord:
+    """The record in bytes whose signature was checked before they were kept; raises RecordRefused."""
+    return _understood(_opened(raw)[0])
+
+
+def _opened(raw: bytes) -> tuple[Mapping[str, Any], bytes]:
     try:
         content = parse(raw, CONSENT_RECORD_BYTES_MAX)
         body, signature = content["record"], content["signature"]
         value = bytes.fromhex(signature["value"])
-        well = set(content) == {"record", "signature"} and signature["alg"] == ALGORITHM
+        well = set(content) == {"record", "signature"} and set(signature) == {"alg", "key", "value"}
+        well = well and signature["alg"] == ALGORITHM and isinstance(body, dict)
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordRefused(Refused.MALFORMED) from error
     if not well:
         raise RecordRefused(Refused.MALFORMED)
-    if not any(_signed(key, canonical(body), value) for key in keys):
-        raise RecordRefused(Refused.SIGNATURE)
-    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+    return body, value
+
+
+def _understood(body: Mapping[str, Any]) -> ConsentRecord:
+    if body.get("schema") != SCHEMA:
         raise RecordRefused(Refused.SCHEMA, "written by another version")
     try:
         read = record_form.from_json(body)

@@ -63,13 +63,26 @@ def from_json(body: Mapping[str, Any]) -> "ConsentRecord":
     return record
 
 
+FACTS = ("dpv", "lawful_basis", "pii_tiers", "retention_days")
+"""What a record says of a purpose itself, as the register had it when the record was written."""
+
+
+def facts_of(purpose: Purpose) -> dict[str, Any]:
+    """What the register says now."""
+    entry = PurposeRegister.load()[purpose]
+    return {
+        "dpv": entry.dpv,
+        "lawful_basis": entry.basis,
+        "pii_tiers": sorted(tier.name.lower() for tier in entry.tiers),
+        "retention_days": entry.retention_days,
+    }
+
+
 def _purpose(one: "PurposeConsent") -> dict[str, Any]:
-    entry = PurposeRegister.load()[one.purpose]
     notice = one.notice
     return {
         "purpose": one.purpose.word,
-        "dpv": entry.dpv,
-        "lawful_basis": entry.basis,
+        **(one.facts or facts_of(one.purpose)),
         "state": one.state.word,
         "event_state": one.state.dpv,
         "event_type": "explicit",
@@ -78,8 +91,6 @@ def _purpose(one: "PurposeConsent") -> dict[str, Any]:
         "scope": one.scope.word,
         "record_id": one.record_id,
         "collection_method": one.surface,
-        "pii_tiers": sorted(tier.name.lower() for tier in entry.tiers),
-        "retention_days": entry.retention_days,
         "privacy_notice": None
         if notice is None
         else {"uri": notice.uri, "sha256": notice.sha256, "language": notice.language, "version": notice.version},
@@ -112,8 +123,26 @@ def _read(item: Mapping[str, Any]) -> "PurposeConsent | None":
             _text(notice["uri"]), _text(notice["sha256"], _SHA), _text(notice["language"]), _text(notice["version"])
         ),
         surface=surface,
-        evidence=dict(item["evidence"]),
+        evidence=_evidence(item["evidence"]),
+        facts=_facts(item, purpose),
     )
+
+
+def _evidence(value: Any) -> dict[str, str | int]:
+    if type(value) is not dict or len(value) > 16 or not all(type(one) in (str, int) for one in value.values()):
+        raise InputError("no such evidence")
+    return value
+
+
+def _facts(item: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
+    """As they were when the record was written; the register may say another retention since, never another basis."""
+    _text(item["dpv"])
+    if item["lawful_basis"] != PurposeRegister.load()[purpose].basis:
+        raise InputError("a legal basis that the purpose does not have")
+    _number(item["retention_days"], 1)
+    for tier in _list(item["pii_tiers"]):
+        _text(tier)
+    return {name: item[name] for name in FACTS}
 
 
 def _list(value: Any) -> list[Any]:
