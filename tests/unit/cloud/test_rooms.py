@@ -5,7 +5,7 @@ import sys
 
 DEVICE_ROOMS = (
     "gateway.outbox",
-    "gateway.consent",
+    *(f"gateway.consent.{name}" for name in ("books", "consent", "gate", "grants", "hold", "key", "ledger", "slots")),
     "gateway.store",
     "gateway.flow",
     "gateway.identity.keystore",
