@@ -78,17 +78,20 @@ def apply(
     return Applied(new.subject, new.version, 0, plan.widened, True, plan.renewal, epoch), ledger.raised(db)
 
 
-def suspend(db: sqlite3.Connection, raw: bytes, keys: Sequence[Ed25519PublicKey]) -> ledger.State:
-    """What the authority signed and nobody here can read may be a no: until it can be read, its subject has no yes."""
+def suspend(db: sqlite3.Connection, raw: bytes, keys: Sequence[Ed25519PublicKey]) -> ledger.State | None:
+    """What the authority signed and nobody here can read may be a no: until it can be read, its subject has no yes.
+
+    None where nothing changes.
+    """
     try:
         body = authentic(raw, keys)
         subject, version = int(body["pii_principal_id"], 16), body.get("version", 0)
     except (RecordRefused, KeyError, TypeError, ValueError):
-        return ledger.read(db)
+        return None
     held = holdings.held(db, subject) if 0 < subject <= ledger.NUMBER_MAX else Holding(0)
     older = type(version) is int and version < held.version
     if held == Holding(held.subject) or held.suspended or older:
-        return ledger.read(db)
+        return None
     holdings.put(db, replace(held, suspended=True))
     return ledger.raised(db)
 

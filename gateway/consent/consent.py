@@ -125,7 +125,9 @@ class Consent:
             except RecordRefused as refused:
                 self._refuse(refused)
                 if refused.reason in books.UNREAD:
-                    self._in_force(await self.store.write(lambda db: books.suspend(db, raw, self.authority)))
+                    state = await self.store.write(lambda db: books.suspend(db, raw, self.authority))
+                    if state is not None:
+                        self._in_force(state)
                 raise
             if state is not None:
                 self._in_force(state)

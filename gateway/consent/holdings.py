@@ -33,7 +33,7 @@ def make(db: Database) -> None:
     )
     db.execute(
         "create table consent_change(subject integer not null, number integer not null, body blob not null,"
-        " digest integer not null, primary key(subject, number)) without rowid"
+        " digest integer not null, unique(subject, number))"  # with rowid: salvage reads its leaves
     )
     db.execute(
         "create table consent_device(id integer primary key check (id = 1), epoch integer not null, digest integer"
