@@ -49,6 +49,9 @@ MESSAGE_BYTES_MAX: Final = 1_000_000
 DOWNLINK_BYTES_MAX: Final = 65_536
 BIRTHS_KEPT_MAX: Final = 32
 """Names of connections that a device remembers and tells, the oldest is forgotten first."""
+DOUBT_LOOK_S: Final = 10.0
+DOUBT_AGAIN_S: Final = 21_600.0
+"""A store is given up on the cloud's word once in a boot, and again after so long."""
 RECEIPT_RANGES_MAX: Final = 64
 BATCH_BAGS_MAX: Final = 256
 BATCH_CONSENTS_MAX: Final = 256
@@ -129,6 +132,9 @@ CONSENT_SUBJECTS_MAX: Final = 256
 CONSENT_CHANGES_MAX: Final = 256
 """Changes of one subject that wait for the authority; a further yes is refused, a further no never is."""
 CONSENT_HISTORY_MAX: Final = 4_096
+CONSENT_FETCH_AGAIN_S: Final = 5.0
+"""Between two requests of a device for what is in force."""
+CONSENT_FETCHES_MAX: Final = 64
 
 # Stopping
 STOP_S: Final = 5.0

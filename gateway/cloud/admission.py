@@ -10,10 +10,11 @@ from forecourt.v1 import downlink_pb2
 
 from gateway.clock import Clock
 from gateway.cloud.batches import Batches
+from gateway.cloud.consent.desk import ConsentDesk, ConsentTerms
 from gateway.cloud.disk import of_disk
 from gateway.cloud.fleet import Fleet, goes_on_from_a_copy
 from gateway.cloud.numbers import SEQ_MAX
-from gateway.cloud.outcome import Outcome
+from gateway.cloud.outcome import Doubt, Outcome
 from gateway.cloud.poison import Poison, Reason, keep_aside
 from gateway.cloud.sinks import Sink
 from gateway.cloud.streams import StreamKey, Streams
@@ -31,12 +32,23 @@ log = Log("cloud")
 class Admission:
     """Admits messages on the one connection that writes. All of `admit`'s messages become true in one commit."""
 
-    def __init__(self, db: sqlite3.Connection, device_key: DeviceKey, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        device_key: DeviceKey,
+        sink: Sink,
+        clock: Clock,
+        consent: ConsentTerms | None = None,
+    ) -> None:
         self._db, self._device_key, self._sink, self._clock = db, device_key, sink, clock
         self.streams = Streams(db)
         self._fleet = Fleet(db)
-        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside)
         self._counts: Counter[str] = Counter()
+        self.consent = None
+        if consent is not None:
+            self.consent = ConsentDesk(db, consent.key, consent.parties, clock, device_key, self._count)
+        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside, self.consent)
+        self._doubted: dict[str, Doubt] = {}
         self._now_us = 0
         sink.open(db)
 
@@ -81,6 +93,11 @@ class Admission:
                 self._take_state(up.device, read_state(topic, payload, key), outcome)
                 return
             batch = read_batch(topic, payload, key)
+            doubt = self._doubted.get(up.device)
+            if doubt is not None and doubt.epoch == batch.epoch:  # its numbers were given before, for other events
+                self._count("doubted_batches", 1)
+                outcome.doubted = doubt
+                return
             heard[up.device] = self._fleet.boots(up.device, batch.boots) or heard.get(up.device, 0)
             self._batches.take(StreamKey(up.device, batch.epoch, up.stream), topic, batch, self._now_us, outcome)
         except Poison:
@@ -108,7 +125,7 @@ class Admission:
     def _take_state(self, device: str, state: downlink_pb2.DeviceState, outcome: Outcome) -> None:
         if goes_on_from_a_copy(state, self._fleet.known(device)):
             self._count("old_copies", 1)
-            outcome.doubted = state.epoch
+            outcome.doubted = self._doubted[device] = Doubt(state.epoch, state.birth)
             return
         if not self._fleet.take(device, state, self._now_us):
             self._count("stale_states", 1)
@@ -116,6 +133,7 @@ class Admission:
         if not state.online:
             return
         outcome.born = state
+        self._doubted.pop(device, None)
         for head in state.heads:
             if head.stream in _STREAMS and 0 < head.floor <= SEQ_MAX:
                 kept = min(head.above[0].first, head.floor + 1) if head.above else 0

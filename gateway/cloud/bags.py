@@ -22,6 +22,7 @@ class Standing:
     subject: int
     purposes: PurposeSet
     boot: event_pb2.Boot
+    records: tuple[str, ...] = ()
 
 
 def standing(batch: event_pb2.EventBatch, bag: event_pb2.Bag) -> Standing:
@@ -34,7 +35,7 @@ def standing(batch: event_pb2.EventBatch, bag: event_pb2.Bag) -> Standing:
         if not 0 < purpose < 63:
             raise Poison(Reason.BAG, f"purpose {purpose}")
         purposes |= 1 << purpose
-    return Standing(consent.subject, purposes, batch.boots[bag.boot])
+    return Standing(consent.subject, purposes, batch.boots[bag.boot], tuple(consent.records))
 
 
 def span(bag: event_pb2.Bag) -> SeqRange:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from forecourt.v1 import event_pb2
 
 from gateway.cloud import bags
+from gateway.cloud.consent.desk import ConsentDesk
+from gateway.cloud.consent.ingest import Verdict
 from gateway.cloud.control import Control
 from gateway.cloud.dictionaries import Dictionaries, Known
 from gateway.cloud.disk import of_disk
@@ -45,7 +47,9 @@ class Batches:
         sink: Sink,
         count: Callable[[str, int], None],
         put_aside: Callable[[str, str, bytes, Poison], None],
+        consent: ConsentDesk | None = None,
     ) -> None:
+        self._consent = consent
         self._db, self._streams, self._sink, self._count, self._put_aside = db, streams, sink, count, put_aside
         self._dictionaries = Dictionaries(db)
         self._moved = Moved(db, streams, count)
@@ -76,6 +80,8 @@ class Batches:
         """A transaction was undone: the tables are the truth."""
         self._dictionaries.forget()
         self._control.forget()
+        if self._consent is not None:
+            self._consent.forget()
 
     def _dictionary(self, key: StreamKey, batch: event_pb2.EventBatch) -> Known | None:
         if key.stream is Stream.CONTROL:
@@ -99,7 +105,6 @@ class Batches:
                 self._count("too_scattered", fresh)
                 return
             if unseen and not self._effect(taking, bag, unseen):
-                self._count("withdrawn_before", fresh)
                 return
         except Poison as poison:
             if poison.reason is Reason.SINK:
@@ -115,7 +120,7 @@ class Batches:
         outcome.new += sum(part.size for part in unseen)
 
     def _effect(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> bool:
-        """The effects of the missing numbers; False where the consent they stand on was withdrawn meanwhile."""
+        """The effects of the missing numbers; False where the consent they stand on does not allow them (any more)."""
         if taking.key.stream is Stream.CONTROL:
             self._take_control(taking, bag, missing)
             return True
@@ -124,9 +129,26 @@ class Batches:
         if stand.subject:
             received_us = stand.boot.wall_at_boot_us + 1_000 * min((min(e.received_ms) for e in found), default=0)
             if self._control.withdrawn(taking.key, bag.first_seq, stand.subject, stand.purposes, received_us):
+                self._count("withdrawn_before", sum(part.size for part in missing))
+                return False
+            if self._consent is not None and not self._allowed(taking, bag, stand, self._consent):
                 return False
         taking.effects += found
         return True
+
+    def _allowed(self, taking: Taking, bag: event_pb2.Bag, stand: bags.Standing, consent: ConsentDesk) -> bool:
+        """Whether the named records allow the bag; an unknown one is asked for, a bag that is denied named as refused.
+
+        A bag that is denied is not kept aside: its content is what nobody here may have.
+        """
+        verdict, record = consent.gate.judge(stand.subject, stand.purposes, stand.records)
+        if verdict is Verdict.DENIED:
+            self._count("consent_denied", bag.count)
+            taking.outcome.refused.append(Refusal(taking.key, bags.span(bag), RefusalReason.CONSENT))
+        elif verdict is Verdict.UNKNOWN:
+            self._count("consent_unknown", bag.count)
+            taking.outcome.unknown_record = record
+        return verdict is Verdict.ALLOWED
 
     def _take_control(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> None:
         records = bag.control.records
@@ -144,6 +166,8 @@ class Batches:
                     continue
                 if reply is not None:
                     taking.outcome.replies.append(reply)
+                if self._consent is not None and self._consent.take(taking.key.device, record):
+                    taking.outcome.consent_due = True
 
     def _write(self, effects: Sequence[Effects]) -> None:
         if not effects:

@@ -26,11 +26,11 @@ def goes_on_from_a_copy(state: downlink_pb2.DeviceState, known: Seen | None) -> 
     """Whether a birth comes from a store that forgot the birth that is known: somebody put an old copy in its place.
 
     Connections of one store are numbered in order, over restarts too; and a store remembers the names of its births
-    from the last that was answered. A device that names none is not judged by names.
+    from the last that was answered. A device that names none is not judged: it would not understand the answer.
     """
-    if known is None or not state.online or state.epoch != known.epoch:
+    if known is None or not state.online or not state.birth or state.epoch != known.epoch:
         return False
-    forgotten = bool(known.birth and state.birth) and known.birth not in {state.birth, *state.births}
+    forgotten = known.birth != 0 and known.birth not in {state.birth, *state.births}
     return forgotten or state.connect < known.connect
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from gateway.clock import Clock
 from gateway.cloud.admission import Admission, DeviceKey
+from gateway.cloud.consent.desk import ConsentDesk, ConsentTerms
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.schema import open_database
@@ -24,6 +25,7 @@ from gateway.cloud.streams import StreamKey
 from gateway.errors import Closed, StoreError
 from gateway.limits import CLOUD_RECEIVE_MAXIMUM
 from gateway.log import Log
+from gateway.model import PurposeSet
 
 T = TypeVar("T")
 Done = Callable[[Outcome | None], None]
@@ -50,8 +52,11 @@ class Hardened:
 class Inbox:
     """Where messages are admitted. Every method is for the loop's thread."""
 
-    def __init__(self, path: Path | str, device_key: DeviceKey, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, path: Path | str, device_key: DeviceKey, sink: Sink, clock: Clock, consent: ConsentTerms | None = None
+    ) -> None:
         self.path = path
+        self._terms = consent
         self._device_key, self._sink, self._clock = device_key, sink, clock
         self._loop = asyncio.get_running_loop()
         self._work: SimpleQueue[_Letter | Callable[[], None] | None] = SimpleQueue()
@@ -60,12 +65,32 @@ class Inbox:
         self._closing = False
 
     @classmethod
-    async def open(cls, path: Path | str, device_key: DeviceKey, *, clock: Clock, sink: Sink | None = None) -> "Inbox":
-        """The inbox of a database file, made where it is missing; StoreError when it cannot be opened."""
-        inbox = cls(path, device_key, sink or SqliteSink(), clock)
+    async def open(
+        cls,
+        path: Path | str,
+        device_key: DeviceKey,
+        *,
+        clock: Clock,
+        sink: Sink | None = None,
+        consent: ConsentTerms | None = None,
+    ) -> "Inbox":
+        """The inbox of a database file, made where it is missing; StoreError when it cannot be opened.
+
+        With `consent` it is a consent authority: events with a subject need a record of consent that is in force.
+        """
+        inbox = cls(path, device_key, sink or SqliteSink(), clock, consent)
         inbox._thread.start()
         await asyncio.wrap_future(inbox._opened)
         return inbox
+
+    @property
+    def consent(self) -> ConsentDesk | None:
+        """The authority's side of the control stream; what it holds is for the inbox's thread (`read`, `write`)."""
+        return self._admission.consent
+
+    def erase(self, db: sqlite3.Connection, subject: int, purposes: PurposeSet) -> int:
+        """Forgets in the sink what stood on purposes of a subject; for the inbox's thread, inside `write`."""
+        return self._sink.erase(db, subject, purposes)
 
     def submit(self, topic: str, payload: bytes, done: Done) -> None:
         """Admits a message with others that wait; `done` follows, unless the inbox is closed first."""
@@ -140,7 +165,7 @@ class Inbox:
     def _run(self) -> None:
         try:
             self._db = open_database(self.path)
-            self._admission = Admission(self._db, self._device_key, self._sink, self._clock)
+            self._admission = Admission(self._db, self._device_key, self._sink, self._clock, self._terms)
         except sqlite3.Error as error:
             self._opened.set_exception(StoreError(f"the inbox cannot be opened: {error}"))
             return

@@ -11,6 +11,13 @@ from gateway.cloud.streams import StreamKey
 from gateway.model import RefusalReason, SeqRange
 
 
+class Doubt(NamedTuple):
+    """A store that goes on from an old copy: its epoch, and the name of the birth that showed it."""
+
+    epoch: int
+    birth: int
+
+
 class Refusal(NamedTuple):
     """A bag that was put aside alone."""
 
@@ -25,7 +32,8 @@ class Outcome:
 
     `key` is set where a receipt is owed, `unknown_dictionary` where one is to be asked for, `born` for a birth, and
     `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read. `doubted`
-    is the epoch of a store that goes on from an old copy.
+    where it came from a store that goes on from an old copy; nothing of that is taken. `unknown_record`
+    names a record of consent that is to be asked for, `consent_due` says that the device is to be told of consent.
     """
 
     device: str = ""
@@ -37,4 +45,6 @@ class Outcome:
     replies: list[Reply] = field(default_factory=list)
     poison: Poison | None = None
     refused: list[Refusal] = field(default_factory=list)
-    doubted: int | None = None
+    doubted: Doubt | None = None
+    unknown_record: str = ""
+    consent_due: bool = False

@@ -14,6 +14,7 @@ from gateway.limits import RECEIPT_EVENTS, RECEIPT_RANGES_MAX
 from gateway.model import SeqRange
 
 UNKNOWN_DICTIONARIES_MAX = 64
+UNKNOWN_RECORDS_MAX = 16
 STREAMS_OF_RECEIPT_MAX = 32
 
 
@@ -28,6 +29,7 @@ class Owed:
     unknown: dict[str, set[int]] = field(default_factory=dict)
     refused: dict[str, set[Refusal]] = field(default_factory=dict)
     doubted: dict[str, int] = field(default_factory=dict)
+    records: dict[str, set[str]] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
         """Adds what a message's outcome calls for."""
@@ -41,15 +43,20 @@ class Owed:
             asked = self.unknown.setdefault(outcome.device, set())
             if len(asked) < UNKNOWN_DICTIONARIES_MAX:
                 asked.add(outcome.unknown_dictionary)
+        if outcome.unknown_record:
+            asked_for = self.records.setdefault(outcome.device, set())
+            if len(asked_for) < UNKNOWN_RECORDS_MAX:
+                asked_for.add(outcome.unknown_record)
         if outcome.doubted is not None:
-            self.doubted[outcome.device] = outcome.doubted
+            self.doubted[outcome.device] = outcome.doubted.epoch
+            self.names[outcome.device] = outcome.doubted.birth
         for refusal in outcome.refused:
             named = self.refused.setdefault(outcome.device, set())
             if len(named) < RECEIPT_RANGES_MAX:
                 named.add(refusal)
 
     def __bool__(self) -> bool:
-        return bool(self.streams or self.births or self.unknown or self.refused or self.doubted)
+        return bool(self.streams or self.births or self.unknown or self.refused or self.doubted or self.records)
 
     def due_at_once(self, events_max: int = RECEIPT_EVENTS) -> bool:
         """Whether so many events wait that senders may run dry."""
@@ -57,7 +64,7 @@ class Owed:
 
 
 def _addressed(owed: Owed) -> tuple[str, ...]:
-    return *owed.births, *owed.unknown, *owed.refused, *owed.doubted
+    return *owed.births, *owed.unknown, *owed.refused, *owed.doubted, *owed.records
 
 
 def receipts(
@@ -81,6 +88,7 @@ def receipts(
             receipt.doubted_epoch = doubted.get(device, 0)
             receipt.birth = owed.names.get(device, 0)
             if not start:
+                receipt.unknown_records.extend(sorted(owed.records.get(device, ())))
                 receipt.refused.extend(stream_refusals(owed.refused.get(device, ())))
             yield device, receipt
 

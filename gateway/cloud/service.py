@@ -9,6 +9,7 @@ from forecourt.v1 import downlink_pb2
 
 from gateway.clock import Clock
 from gateway.cloud.commands import Commander
+from gateway.cloud.consent.authority import Authority
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.receipts import Owed, receipts
@@ -83,10 +84,19 @@ class Cloud:
             receive_maximum=CLOUD_RECEIVE_MAXIMUM,
         )
         self.commander = Commander(inbox, identity.key, clock, self._send)
+        self.authority: Authority | None = None
+        if inbox.consent is not None:
+            ledger = inbox.consent.ledger
+            self.authority = Authority(inbox, ledger, self.commander, identity.key, clock, inbox.erase)
 
     async def run(self) -> None:
         """Connects and serves for ever; cancel it to stop, which says farewell."""
-        await self._link.run(self._session)
+        if self.authority is None:
+            await self._link.run(self._session)
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.authority.run(), name="consent-authority")
+            await self._link.run(self._session)
 
     def status(self) -> CloudStatus:
         """How it stands now."""
@@ -101,8 +111,12 @@ class Cloud:
         return sign(self._identity.key, CLOUD_STATE, state.SerializeToString())
 
     async def _session(self, connection: Connection) -> None:
-        await connection.subscribe(UP_EVENTS_FILTER, UP_STATE_FILTER)
+        await connection.subscribe(UP_STATE_FILTER, UP_EVENTS_FILTER)
         self._publish(connection, CLOUD_STATE, self._state(online=True), retain=True)
+        if self.authority is not None:
+            await self.authority.connected(
+                lambda topic, payload: self._publish(connection, topic, payload, retain=True)
+            )
         self.ready.set()
         log.info("cloud_online", cloud_boot=self.cloud_boot)
         try:
@@ -112,6 +126,8 @@ class Cloud:
                 await self._answer(connection)
         finally:
             self.ready.clear()
+            if self.authority is not None:
+                self.authority.disconnected()
             if not connection.closed.done():
                 self._publish(connection, CLOUD_STATE, self._state(online=False), retain=True)
 
@@ -172,9 +188,12 @@ class Cloud:
             log.warning("message_put_aside", reason=str(outcome.poison.reason), device=outcome.device)
         self.commander.note(outcome.replies)
         self._owed.note(outcome)
+        if self.authority is not None and (outcome.consent_due or outcome.born is not None):
+            self.authority.due(outcome.device)
         if outcome.doubted is not None:
-            self._doubted[outcome.device] = outcome.doubted
-            log.warning("device_restored_from_copy", device=outcome.device)
+            if self._doubted.get(outcome.device) != outcome.doubted.epoch:
+                log.warning("device_restored_from_copy", device=outcome.device)
+            self._doubted[outcome.device] = outcome.doubted.epoch
         elif outcome.born is not None:
             self._doubted.pop(outcome.device, None)
         if self._owed:

@@ -1,14 +1,16 @@
 """What receipts and the cloud's boot change; must never settle a number that was not sent."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from forecourt.v1 import downlink_pb2
 
 from gateway.flow.pace import Pace
+from gateway.flow.presence import Presence
 from gateway.flow.publisher import Publisher
 from gateway.flow.window import SendWindow
-from gateway.limits import DICTIONARY_AGAIN_S, RECEIPT_RANGES_MAX
+from gateway.limits import DICTIONARY_AGAIN_S, DOUBT_LOOK_S, RECEIPT_RANGES_MAX
 from gateway.log import Log
 from gateway.model import SeqRange, Stream
 from gateway.outbox import Outbox
@@ -16,6 +18,7 @@ from gateway.outbox import Outbox
 log = Log("flow")
 
 _STREAMS = frozenset(Stream)
+_HELD_BACK_MAX = 16
 
 
 class Answers:
@@ -28,19 +31,22 @@ class Answers:
         publisher: Publisher,
         pace: Pace,
         wake: asyncio.Event,
-        answered: Callable[[int], bool],
+        presence: Presence,
     ) -> None:
-        """`answered` is told the birth that a receipt names, and says whether it is that of this connection."""
         self._outbox, self._window, self._publisher, self._pace, self._wake = outbox, window, publisher, pace, wake
         self._loop = asyncio.get_running_loop()
-        self._answered = answered
+        self._presence = presence
         self._again_s = 0.0
+        self._doubt_from_s = self._tell_from_s = 0.0
+        self._held_back: deque[downlink_pb2.Receipt] = deque(maxlen=_HELD_BACK_MAX)
         self._unknown: set[int] = set()
         self.hooks: list[Callable[[], None]] = []
+        self.on_consent: Callable[[Sequence[str], bool], None] = lambda _records, _refused: None
+        """Told of records of consent that the cloud lacks, and of bags that it refused for want of consent."""
         self.receipts = self.bad = self.ahead = self.rewinds = 0
         self.receipt_at_s: float | None = None
         self.synced = asyncio.Event()
-        self.doubted = False
+        self.doubted = self.misjudged = False
 
     def overdue(self, now_s: float) -> None:
         """Batches that have waited too long for a receipt are to be sent again."""
@@ -64,10 +70,13 @@ class Answers:
     def receipt(self, receipt: downlink_pb2.Receipt) -> None:
         """The cloud has these numbers on its disk."""
         self.receipts += 1
-        if self.doubted or receipt.doubted_epoch == self._outbox.epoch:
+        if self.doubted or self._doubts(receipt):
             self.doubted = True  # numbers were given twice: what a receipt says of them may be about other events
+            self._held_back.append(receipt)
             self._wake.set()
             return
+        if self._presence.answered(receipt.birth):
+            self._outbox.vouched()
         self.receipt_at_s = self._loop.time()
         self.synced.set()
         for part in receipt.streams:
@@ -76,11 +85,50 @@ class Answers:
         for refusal in receipt.refused:
             if refusal.epoch == self._outbox.epoch:
                 self._put_aside(refusal)
+        not_allowed = any(part.reason == downlink_pb2.REFUSAL_REASON_CONSENT for part in receipt.refused)
+        if receipt.unknown_records or not_allowed:
+            self.on_consent(receipt.unknown_records, not_allowed)
         self._unknown.update(receipt.unknown_dictionaries)
         self.dictionaries(self.receipt_at_s)
         self._wake.set()
         for hook in self.hooks:
             hook()
+
+    def doubt_ignored(self) -> None:
+        """The store is not given up again so soon: a cloud that is wrong must not keep the device from working."""
+        self.doubted = False
+        self._doubt_from_s = self._loop.time() + DOUBT_LOOK_S
+        log.error("doubt_ignored")
+        held_back = [*self._held_back]
+        self._held_back.clear()
+        for receipt in held_back:
+            self.receipt(receipt)
+
+    def _doubts(self, receipt: downlink_pb2.Receipt) -> bool:
+        """Whether the cloud proves that this store goes on from an old copy, which forgot what it said and gave.
+
+        It says so of the birth of this connection, or it holds numbers of this epoch that were never given. A doubt
+        about an older birth, which a broker may have kept, is answered with another birth.
+        """
+        now_s = self._loop.time()
+        said = receipt.doubted_epoch == self._outbox.epoch
+        if said and receipt.birth and not self._presence.is_last(receipt.birth):
+            if now_s >= self._tell_from_s:
+                self.misjudged, self._tell_from_s = True, now_s + DOUBT_LOOK_S
+                self._wake.set()
+            return False
+        if not said and not any(self._beyond(part) for part in receipt.streams):
+            return False
+        if now_s < self._doubt_from_s:
+            self.bad += said  # numbers never given are counted where they are taken in
+            return False
+        return True
+
+    def _beyond(self, part: downlink_pb2.StreamReceipt) -> bool:
+        """Whether a part names numbers of this epoch that were never given."""
+        if part.epoch != self._outbox.epoch or part.stream not in _STREAMS:
+            return False
+        return max(part.floor, *(item.last for item in part.above), 0) > self._outbox.last[Stream(part.stream)]
 
     def _take_in(self, part: downlink_pb2.StreamReceipt) -> None:
         try:

@@ -36,11 +36,15 @@ class Births:
         name, before = self._names[-1], self._names[:-1]
         self._names.append(_name())
         self._store.schedule(self)
-        return name, before[-BIRTHS_KEPT_MAX:]
+        return name, before if len(before) <= BIRTHS_KEPT_MAX else [before[0], *before[1 - BIRTHS_KEPT_MAX :]]
+
+    def is_last(self, name: int) -> bool:
+        """Whether a birth is the one that was said last."""
+        return name in self._names[-2:-1]
 
     def heard(self, name: int) -> bool:
         """The cloud has answered a birth: if it is the last, what came before it is not asked for. Whether it is."""
-        if name not in self._names[-2:-1]:
+        if not self.is_last(name):
             return False
         if len(self._names) > 2:
             del self._names[:-2]
@@ -48,8 +52,8 @@ class Births:
         return True
 
     def run(self, db: sqlite3.Connection) -> None:
-        """Part of a commit: the names as they are, the one for the next birth last."""
-        del self._names[: -BIRTHS_KEPT_MAX - 1]
+        """Part of a commit: the names as they are, the one for the next birth last, the one that was heard first."""
+        del self._names[1:-BIRTHS_KEPT_MAX]
         db.execute("delete from flow_birth")
         db.executemany("insert into flow_birth(name) values(?)", [(name,) for name in self._names])
 

@@ -71,6 +71,10 @@ class Presence:
         self.connect = await self._store.write(begin)
         await self._births.open()
 
+    def is_last(self, birth: int) -> bool:
+        """Whether a birth is that of this connection."""
+        return self._births.is_last(birth)
+
     def answered(self, birth: int) -> bool:
         """A receipt answers a birth; whether it is that of this connection."""
         return self._births.heard(birth)

@@ -1,10 +1,11 @@
 """Where outbox and link meet: one session after the other; must never hold state that a crash may lose."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
@@ -56,6 +57,22 @@ class UplinkSettings:
             raise ValueError(f"unreceipted_max is 1 to {UNRECEIPTED_EVENTS_MAX} events")
 
 
+class ConsentEars(Protocol):
+    """Who hears what the cloud says about consent: flow.consent_sync.ConsentSync."""
+
+    def connected(self) -> None:
+        """A connection begins; nothing of it has been heard."""
+        ...
+
+    def epoch(self, told: int) -> None:
+        """The consent epoch of this device, signed."""
+        ...
+
+    def refused(self, unknown_records: Iterable[str], not_allowed: bool) -> None:
+        """Records that the cloud lacks, and whether it refused bags for want of consent."""
+        ...
+
+
 def _no_command(_: bytes, done: Callable[[], None]) -> None:
     done()
 
@@ -77,7 +94,7 @@ class Uplink:
         budget: Budget | None = None,
         settings: UplinkSettings | None = None,
         on_command: Callable[[bytes, Callable[[], None]], None] = _no_command,
-        on_epoch: Callable[[int], None] = lambda _: None,
+        consent: ConsentEars | None = None,
         link: Callable[..., Link] = Link,
     ) -> None:
         """`records` names the record of consent of (subject, purpose); `on_command` is CommandRouter.offer."""
@@ -99,17 +116,20 @@ class Uplink:
         )
         self._pace = Pace(self._settings.batch_bytes)
         self._publisher = Publisher(outbox, gate, identity, self._window, self._pace, self._budget, self._wake, records)
-        self._answers = Answers(outbox, self._window, self._publisher, self._pace, self._wake, presence.answered)
+        self._answers = Answers(outbox, self._window, self._publisher, self._pace, self._wake, presence)
         self._downlink = Downlink(
             self._topics,
             identity.cloud_keys,
             on_receipt=self._answers.receipt,
             on_cloud_boot=self._answers.cloud_boot,
             on_command=on_command,
-            on_epoch=on_epoch,
+            on_epoch=consent.epoch if consent is not None else lambda _: None,
         )
         self.link = link(endpoint, identity.device, on_message=self._on_message, will=self._will)
         self.on_receipt = self._answers.hooks
+        self._consent = consent
+        if consent is not None:
+            self._answers.on_consent = consent.refused
         self._connection: Connection | None = None
         self._hold_until_s = 0.0
 
@@ -196,21 +216,29 @@ class Uplink:
         self._window.connected(self._outbox.last, self._outbox.floor)
         self._publisher.connected(connection)
         self._answers.synced.clear()
+        if self._consent is not None:
+            self._consent.connected()
         self._hold_until_s = self._loop.time() + self._settings.resync_s
         try:
             await connection.subscribe(*self._downlink.filters)
-            birth = self._presence.birth(self._outbox.last, self._outbox.floor)
-            connection.publish(self._topics.state, birth, retain=True).add_done_callback(_check_birth)
-            await self._pump()
+            self._announce(connection)
+            await self._pump(connection)
         finally:
             self._part(connection)
 
-    async def _pump(self) -> None:
+    def _announce(self, connection: Connection) -> None:
+        birth = self._presence.birth(self._outbox.last, self._outbox.floor)
+        connection.publish(self._topics.state, birth, retain=True).add_done_callback(_check_birth)
+
+    async def _pump(self, connection: Connection) -> None:
         while True:
             self._wake.clear()
             now_s = self._loop.time()
-            if self._answers.doubted:
-                self._answers.doubted = await self._store.doubt()
+            if self._answers.doubted and not await self._store.doubt():
+                self._answers.doubt_ignored()
+            if self._answers.misjudged:
+                self._answers.misjudged = False
+                self._announce(connection)
             self._answers.overdue(now_s)
             self._answers.dictionaries(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)

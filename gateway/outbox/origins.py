@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, cast
 
 from gateway.model import Stream
+from gateway.outbox import heads
 from gateway.outbox.schema import check_numbers, table
 from gateway.store import DamagedStore
 
 _WIDTH = 6
+_GENUINE_WIDTH = 4
 
 
 class Origin(NamedTuple):
@@ -41,6 +43,39 @@ def save(db: sqlite3.Connection, stream: Stream, origins: Mapping[int, Origin]) 
     query = "insert into origin(stream, first_seq, epoch, origin_first, origin_check) values(?, ?, ?, ?, ?)"
     rows = [(int(stream), first, *origin) for first, origin in origins.items()]
     db.executemany(query, [(*row, check_numbers(*row)) for row in rows])
+
+
+def note_genuine(db: sqlite3.Connection, epoch: int) -> None:
+    """Notes which numbers the store has at its first open since the cloud vouched for it.
+
+    Should it be an old copy, these are those of the copy, and what comes after them was given before to other events.
+    """
+    if db.execute("select 1 from genuine").fetchone() is None:
+        rows = [(int(stream), epoch, head.last) for stream, head in heads.load(db, epoch).items()]
+        db.executemany("insert into genuine values(?, ?, ?, ?)", [(*row, check_numbers(*row)) for row in rows])
+
+
+def genuine(damaged: DamagedStore) -> dict[tuple[int, int], int]:
+    """The last number that is surely no second one, by epoch and stream, as far as a store tells."""
+    found: dict[tuple[int, int], int] = {}
+    for stream, (_, *values) in damaged.rows("genuine", _GENUINE_WIDTH):
+        match values:
+            case [int(epoch), int(last), int(check)] if check == check_numbers(stream, epoch, last):
+                found[epoch, stream] = min(last, found.get((epoch, stream), last))
+            case _:
+                continue
+    return found
+
+
+class Vouched:
+    """A job: the cloud knows the store, so it is no old copy, and only a copy made from now on may turn out as one."""
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Part of a commit."""
+        db.execute("delete from genuine")
+
+    def done(self, error: Exception | None) -> None:
+        """Without it, what a copy holds may come under new numbers without its old ones; nothing is lost."""
 
 
 def _proven(rows: Iterable[tuple[int, ...]]) -> Origins:

@@ -45,6 +45,7 @@ class Outbox:
             store, self._append_control, linger_s[Stream.CONTROL], rides=True
         )
         self._heads = found
+        self._vouched = origins.Vouched()
         self._checked_to: tuple[Stream, int] | None = (Stream.URGENT, 0)
         self.dictionary: Dictionary = core.dictionary
         self.epoch: int = core.epoch
@@ -99,6 +100,7 @@ class Outbox:
             core.device = owner.settle_owner(db, device)
             core.ttl.save(db)
             core.origins = origins.load(db)
+            origins.note_genuine(db, core.epoch)
             references.refresh(db)
             return heads.load(db, core.epoch)
 
@@ -200,6 +202,10 @@ class Outbox:
     def key_ids(self, db: sqlite3.Connection) -> set[int]:
         """Ids of the keys that any row needs."""
         return withdraw.key_ids(db)
+
+    def vouched(self) -> None:
+        """The cloud says that the store is no old copy of itself; noted with one of the next commits."""
+        self._store.schedule(self._vouched, SETTLE_LINGER_S, rides=True)
 
     # Looking after it
 

@@ -31,13 +31,23 @@ _ROOM = "outbox"
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What bags of the damaged store need: its epochs and device, the types of its shapes where some are lost, and the
-    origins of bags that an earlier rescue saved; None where numbers of the store prove nothing.
+    origins of bags that an earlier rescue saved. `genuine`: up to where numbers of an old copy are not given twice, by
+    epoch and stream; None where no number is.
     """
 
     epochs: list[int]
     types: Types | None
     device: str
-    origins: Origins | None
+    origins: Origins
+    genuine: dict[tuple[int, int], int] | None
+
+    def origin(self, epoch: int, stream: Stream, row: Row) -> Origin | None:
+        """Where a bag came from first; None where its number may have been given to other events before."""
+        if (known := self.origins.get((stream, row.first_seq))) is not None:
+            return known
+        if self.genuine is not None and row.last_seq > self.genuine.get((epoch, stream), 0):
+            return None
+        return Origin(epoch, row.first_seq)
 
 
 class _Bag(NamedTuple):
@@ -88,8 +98,9 @@ def _references(core: Core, damaged: DamagedStore, db: sqlite3.Connection) -> _F
     core.ttl = TtlClock.load(db, core.clock)
     owners = [str(values[1]) for _, values in damaged.rows("owner", 3) if holds(*values[1:])]
     types = None if whole else shape_types(signals, shapes)
-    known = None if OLD_COPY in damaged.why else origins.found(damaged)
-    return _Found(sorted(epochs - {core.epoch}), types, owners[0] if owners else core.device, known)
+    proof = origins.genuine(damaged) if OLD_COPY in damaged.why else None
+    device = owners[0] if owners else core.device
+    return _Found(sorted(epochs - {core.epoch}), types, device, origins.found(damaged), proof)
 
 
 def _finish(core: Core, damaged: DamagedStore, db: sqlite3.Connection, epochs: list[int]) -> None:
@@ -119,10 +130,7 @@ def _opening(core: Core, damaged: DamagedStore, stream: Stream, found: _Found) -
         opened = _body(core, stream, row, found)
         if opened is not None and _understood(stream, row, opened[1], found.types):
             epoch, body = opened
-            origin = None
-            if found.origins is not None:
-                origin = found.origins.get((stream, row.first_seq), Origin(epoch, row.first_seq))
-            rows[row.first_seq] = _Bag(row, body, origin)
+            rows[row.first_seq] = _Bag(row, body, found.origin(epoch, stream, row))
     return [rows[first] for first in sorted(rows)]
 
 

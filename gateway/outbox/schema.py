@@ -62,9 +62,12 @@ def checked(stream: int, row: Row) -> Row:
 
 
 def check_of(stream: int, row: Row) -> int:
-    """CRC-32 over everything of a row that its seal does not cover."""
+    """CRC-32 over everything of a row that its seal does not cover; raises Damaged where a number is none."""
     numbers = (stream, *row[:9])
-    return crc32(_ROW(*[number & _MASK for number in numbers]))
+    try:
+        return crc32(_ROW(*[number & _MASK for number in numbers]))
+    except TypeError:
+        raise Damaged(f"row of {table(stream)}") from None
 
 
 def proven(stream: int, row: Row) -> Row:
@@ -75,8 +78,11 @@ def proven(stream: int, row: Row) -> Row:
 
 
 def check_numbers(*numbers: int) -> int:
-    """CRC-32 over numbers of up to 64 bits."""
-    return crc32(pack(f">{len(numbers)}Q", *[number & _MASK for number in numbers]))
+    """CRC-32 over numbers of up to 64 bits; raises Damaged where one is none: SQLite hands out what a page holds."""
+    try:
+        return crc32(pack(f">{len(numbers)}Q", *[number & _MASK for number in numbers]))
+    except TypeError:
+        raise Damaged("a row of numbers") from None
 
 
 def check_text(*parts: object) -> int:
@@ -161,4 +167,13 @@ def tallied(db: Database) -> None:
     streams = f"id between {min(Stream)} and {max(Stream)}"
     db.execute(
         f"create view head as select id as stream, {shown}, tally_check as head_check from tally where {streams}"
+    )
+
+
+@schema()
+def genuine(db: Database) -> None:
+    """The last numbers that the store had when it was opened, until the cloud says that it is no old copy."""
+    db.execute(
+        "create table genuine(id integer primary key, epoch integer not null, last integer not null,"
+        " genuine_check integer not null)"
     )

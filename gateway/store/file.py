@@ -5,7 +5,7 @@ store.db-wal    reserved to its working size; SQLite removes it at a clean close
 store.mark      epoch and commit count outside SQLite: tells a store that lost commits or was restored from a copy
 store.lock      held while a process has the store open
 ballast         as large as WAL and index; freed before opening, so that a full disk does not keep the store shut
-doubted         the boot in which the store was condemned on the cloud's word, at most once per boot
+doubted         the boot in which the store was condemned on the cloud's word, once per boot or six hours
 condemned       present: the store was found damaged while running, the next open rescues it
 damaged/        the files of the last rescue, kept for whoever wants to look
 """

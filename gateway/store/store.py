@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.limits import PAGE_BYTES, STORE_BYTES_DEFAULT
+from gateway.limits import DOUBT_AGAIN_S, PAGE_BYTES, STORE_BYTES_DEFAULT
 from gateway.log import Log
 from gateway.store.budget import Budget, pages_of
 from gateway.store.damage import Damaged, is_damage
@@ -151,19 +151,19 @@ class Store:
         await self._loop.run_in_executor(self._thread, self._writer.die, Damaged(why))
 
     async def doubt(self) -> bool:
-        """Somebody trusted says that numbers were given twice: condemns the store, at most once in a boot.
+        """Somebody trusted says that numbers were given twice: condemns the store, once in a boot or every six hours.
 
         A cloud that is wrong again and again would otherwise keep a device from working. False when it was ignored.
         """
         return await self._loop.run_in_executor(self._thread, self._doubt)
 
     def _doubt(self) -> bool:
-        mark, boot = self._opened.files.doubted, str(self.clock.boot_id())
+        mark, boot, now_s = self._opened.files.doubted, self.clock.boot_id(), self.clock.boottime_s()
         try:
-            if mark.exists() and mark.read_text("utf-8") == boot:
-                _log.error("doubt_ignored")
+            said = mark.read_text("utf-8", errors="replace").split() if mark.exists() else []
+            if len(said) == 2 and said[0] == str(boot) and said[1].isdigit() and now_s - int(said[1]) < DOUBT_AGAIN_S:
                 return False
-            mark.write_text(boot, "utf-8")
+            mark.write_text(f"{boot} {int(now_s)}", "utf-8")
         except OSError as error:
             _log.warning("doubt_not_noted", error=error.strerror)
         self._writer.die(Damaged(OLD_COPY))

@@ -13,6 +13,7 @@ from gateway.flow.budget import Budget, BudgetSettings
 from gateway.flow.presence import Presence
 from gateway.flow.schema import schema
 from gateway.flow.spending import Spending
+from gateway.limits import BIRTHS_KEPT_MAX
 from gateway.model import Stream
 from gateway.store import Store
 
@@ -84,6 +85,26 @@ async def test_a_birth_names_those_before_it_until_one_is_answered(tmp_path: Pat
         await store.aclose()
     assert len(set(names)) == 8
     assert told[0] == names[3], "the one that was answered"
+
+
+async def test_the_birth_that_was_answered_is_remembered_through_any_number_of_others(tmp_path: Path) -> None:
+    """A cloud that is away for long, while the broker is there, does not take the store for an old copy afterwards."""
+    store = await opened(tmp_path)
+    one = presence(store)
+    await one.open()
+    heard = said(one).birth
+    assert one.answered(heard)
+    for _ in range(2 * BIRTHS_KEPT_MAX):
+        state = said(one)
+        await store.write(lambda _: None)
+        assert len(state.births) <= BIRTHS_KEPT_MAX
+        assert not goes_on_from_a_copy(state, Seen(True, state.epoch, state.boot, 0, heard))
+    await store.aclose()
+    store = await opened(tmp_path)
+    one = presence(store)
+    await one.open()
+    assert heard in said(one).births
+    await store.aclose()
 
 
 async def test_a_copy_does_not_remember_what_was_said_since(tmp_path: Path) -> None:

@@ -137,6 +137,61 @@ async def test_a_folder_restored_from_a_copy_begins_a_new_epoch(tmp_path: Path) 
     assert await asyncio.to_thread(rows_of_live, db) == 2_200
 
 
+async def test_a_copy_of_a_running_device_is_seen_by_the_numbers_that_it_lacks(tmp_path: Path) -> None:
+    """No connection since the copy tells it; what lay in it unreceipted has one effect, and what came since has one."""
+    db, folder, copy, keys = tmp_path / "cloud.db", tmp_path / "car", tmp_path / "copy", AllowAll()
+    async with mosquitto() as broker, cloud(broker.endpoint(), db):
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 1_000)
+            await edge.settled(1_000)
+            await asyncio.to_thread(shutil.copytree, folder, copy)
+            await edge.append(Stream.LIVE, 500)
+            await edge.settled(1_500)
+        await asyncio.to_thread(shutil.rmtree, folder)
+        await asyncio.to_thread(copy.rename, folder)
+        async with car(folder, Endpoint.parse("mqtt://127.0.0.1:1"), gate=keys) as edge:
+            await edge.append(Stream.LIVE, 200)
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            dead = asyncio.Event()
+            edge.store.on_fatal.append(lambda _: dead.set())
+            async with asyncio.timeout(10):
+                await dead.wait()
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            books = await edge.settled(200)
+            assert (books.balanced, books.pending) == (True, 0)
+    assert await asyncio.to_thread(rows_of_live, db) == 1_700
+
+
+async def test_what_a_copy_held_without_receipt_has_one_effect(tmp_path: Path) -> None:
+    """The true store sent it after the copy was made; the copy sends it under new numbers, and names the old ones."""
+    db, folder, copy, keys = tmp_path / "cloud.db", tmp_path / "car", tmp_path / "copy", AllowAll()
+    nowhere = Endpoint.parse("mqtt://127.0.0.1:1")
+    async with mosquitto() as broker:
+        async with car(folder, broker.endpoint(), gate=keys) as edge:
+            async with cloud(broker.endpoint(), db):
+                await edge.append(Stream.LIVE, 100)
+                await edge.settled(100)
+            await edge.append(Stream.LIVE, 400)
+        await asyncio.to_thread(shutil.copytree, folder, copy)
+        async with cloud(broker.endpoint(), db):
+            async with car(folder, broker.endpoint(), gate=keys) as edge:
+                await edge.append(Stream.LIVE, 300)
+                await edge.settled(800)
+            await asyncio.to_thread(shutil.rmtree, folder)
+            await asyncio.to_thread(copy.rename, folder)
+            async with car(folder, nowhere, gate=keys) as edge:
+                await edge.append(Stream.LIVE, 250)
+            async with car(folder, broker.endpoint(), gate=keys) as edge:
+                dead = asyncio.Event()
+                edge.store.on_fatal.append(lambda _: dead.set())
+                async with asyncio.timeout(10):
+                    await dead.wait()
+            async with car(folder, broker.endpoint(), gate=keys) as edge:
+                books = await edge.settled(650)
+                assert (books.balanced, books.pending) == (True, 0)
+    assert await asyncio.to_thread(rows_of_live, db) == 100 + 400 + 300 + 250
+
+
 @pytest.mark.parametrize("twice", [False, True])
 async def test_what_a_rescue_numbers_anew_has_one_effect(tmp_path: Path, twice: bool) -> None:
     """The cloud had it, the receipt was lost with the damaged store: it comes again under other numbers."""

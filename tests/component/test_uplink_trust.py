@@ -12,12 +12,13 @@ from gateway.model import Stream
 from gateway.wire.signing import sign
 from tests.component.uplinks import CLOUD_KEY, TOPICS, Cloudlet, car
 from tests.kit.broker import mosquitto
+from tests.kit.gates import AllowAll
 
 pytestmark = [pytest.mark.needs_mosquitto]
 
 
 async def test_forged_receipts_are_counted_and_never_believed(tmp_path: Path) -> None:
-    """A wrong key, another device's topic, an altered byte, nonsense, numbers never given: nothing is settled."""
+    """A wrong key, another device's topic, an altered byte, nonsense: nothing is settled."""
     cloud = Cloudlet()
     cloud.silent = True
     async with mosquitto() as broker, cloud.online(broker.endpoint()), car(tmp_path, broker.endpoint()) as device:
@@ -32,8 +33,6 @@ async def test_forged_receipts_are_counted_and_never_believed(tmp_path: Path) ->
             elsewhere,
             b"",
             sign(CLOUD_KEY, TOPICS.receipt, b"\xff\xff"),
-            cloud.receipt(live=101),
-            cloud.receipt(live=1 << 62),
         ]
         for payload in forged:
             cloud.send(TOPICS.receipt, payload)
@@ -43,6 +42,55 @@ async def test_forged_receipts_are_counted_and_never_believed(tmp_path: Path) ->
         assert (await device.outbox.books()).settled == 0
         cloud.send(TOPICS.receipt, good)
         await device.until(lambda status: status.drained)
+
+
+async def test_numbers_never_given_are_proof_of_lost_commits_once(tmp_path: Path) -> None:
+    """The first such receipt makes a new epoch at the next start; a cloud that goes on saying so is only counted."""
+    cloud, keys, epoch = Cloudlet(), AllowAll(), 0
+    cloud.silent = True
+    async with mosquitto() as broker, cloud.online(broker.endpoint()):
+        for life in range(2):
+            async with car(tmp_path, broker.endpoint(), gate=keys) as device:
+                dead = asyncio.Event()
+                device.store.on_fatal.append(lambda _, dead=dead: dead.set())  # type: ignore[misc]
+                await device.append(Stream.LIVE, 100)
+                await device.append(Stream.URGENT, 10)
+                await cloud.until(lambda: cloud.count(Stream.LIVE) >= 100)
+                received = device.status.receipts
+                cloud.send(TOPICS.receipt, cloud.receipt(live=1 << 62))
+                if life == 0:
+                    async with asyncio.timeout(10):
+                        await dead.wait()
+                    epoch = device.store.epoch
+                    continue
+                assert device.store.epoch != epoch
+                await device.until(lambda status, received=received: status.receipts > received)  # type: ignore[misc]
+                cloud.send(TOPICS.receipt, cloud.receipt(live=1 << 62))
+                await device.until(lambda status: status.bad_receipts > 0)
+                assert not dead.is_set()
+                cloud.held = {place: ranges for place, ranges in cloud.held.items() if place[0] == device.store.epoch}
+                cloud.silent = False
+                cloud.send(TOPICS.receipt, cloud.receipt())
+                await device.until(lambda status: status.drained)
+                books = await device.outbox.books()
+                assert (books.balanced, books.pending) == (True, 0)
+
+
+async def test_a_doubt_about_an_older_birth_is_answered_with_another_birth(tmp_path: Path) -> None:
+    """A broker that kept an old birth shows it to the cloud: the device says a new one, and goes on."""
+    cloud = Cloudlet()
+    async with mosquitto() as broker, cloud.online(broker.endpoint()), car(tmp_path, broker.endpoint()) as device:
+        await device.append(Stream.LIVE, 100)
+        await device.until(lambda status: status.drained)
+        old = downlink_pb2.Receipt(cloud_boot=cloud.boot, doubted_epoch=device.store.epoch, birth=12_345)
+        cloud.send(TOPICS.receipt, sign(CLOUD_KEY, TOPICS.receipt, old.SerializeToString()))
+        await cloud.until(lambda: len(cloud.states) == 2)
+        first, second = cloud.states
+        assert (second.epoch, second.connect) == (first.epoch, first.connect)
+        assert first.birth in second.births
+        await device.append(Stream.LIVE, 100)
+        await device.until(lambda status: status.drained)
+    assert cloud.count(Stream.LIVE) == 200
 
 
 async def test_a_receipt_for_numbers_never_sent_settles_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from forecourt.v1 import control_pb2, downlink_pb2, event_pb2
 from gateway.clock import ManualClock
 from gateway.cloud.admission import Admission
 from gateway.cloud.certify import forge
+from gateway.cloud.consent.desk import ConsentTerms
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.schema import signed
@@ -69,10 +70,16 @@ class Car:
 class Desk:
     """An inbox without its thread: admission over one connection."""
 
-    def __init__(self, *cars: Car, db: sqlite3.Connection, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        *cars: Car,
+        db: sqlite3.Connection,
+        sink: Sink | None = None,
+        consent: ConsentTerms | None = None,
+    ) -> None:
         self.db, self.clock = db, ManualClock()
         self.keys: dict[str, Ed25519PublicKey] = {car.device: car.key.public_key() for car in cars}
-        self.admission = Admission(db, self.keys.get, sink or SqliteSink(), self.clock)
+        self.admission = Admission(db, self.keys.get, sink or SqliteSink(), self.clock, consent)
 
     def take(self, *letters: Letter) -> list[Outcome]:
         """Admits the letters in one commit."""

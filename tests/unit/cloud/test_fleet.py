@@ -9,6 +9,7 @@ from forecourt.v1 import downlink_pb2
 
 from gateway.cloud.certify import forge
 from gateway.cloud.fleet import Seen, devices, speaks
+from gateway.cloud.outcome import Doubt
 from gateway.cloud.schema import open_database
 from gateway.model import ClockQuality
 from tests.kit.cloudside import Car, Desk
@@ -61,6 +62,35 @@ def test_a_stale_will_loses(db: sqlite3.Connection) -> None:
     assert desk.counter("stale_states") == 1
     desk.take(will(2))
     assert [device.online for device in devices(db)] == [False]
+
+
+def said(name: int, *before: int, connect: int = 1) -> tuple[str, bytes]:
+    """A birth with a name."""
+    made = downlink_pb2.DeviceState(online=True, epoch=11, boot=5, connect=connect, birth=name, births=before)
+    return CAR.state(made)
+
+
+def test_of_a_store_in_doubt_nothing_is_taken(db: sqlite3.Connection) -> None:
+    """Its numbers were given before, for other events; each batch says so again, until a birth is known again."""
+    desk = Desk(CAR, db=db)
+    desk.take(said(1), said(3, 1, connect=2), CAR.letter(forge.bag(1, 5)))
+    birth, batch, other = desk.take(
+        said(2, 1, connect=9), CAR.letter(forge.bag(6, 5)), CAR.letter(forge.bag(1, 1), epoch=12)
+    )
+    assert (birth.doubted, batch.doubted) == (Doubt(11, 2), Doubt(11, 2))
+    assert (birth.born, batch.key, batch.new, other.new) == (None, None, 0, 1)
+    assert desk.effects(CAR.stream()) == [1, 2, 3, 4, 5]
+    assert (desk.counter("old_copies"), desk.counter("doubted_batches")) == (1, 1)
+    true, again = desk.take(said(4, 3, 1, connect=3), CAR.letter(forge.bag(6, 5)))
+    assert true.born is not None
+    assert again.new == 5
+
+
+def test_a_device_that_names_no_birth_is_not_doubted(db: sqlite3.Connection) -> None:
+    """It would not know the answer; an older connection of it is stale, as before."""
+    desk = Desk(CAR, db=db)
+    older = desk.take(CAR.birth(connect=5), CAR.birth(connect=4))[1]
+    assert (older.doubted, older.born, desk.counter("stale_states")) == (None, None, 1)
 
 
 def test_a_device_is_seen_by_its_batches(db: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.errors import StoreError, StoreTooNew
+from gateway.limits import DOUBT_AGAIN_S
 from gateway.store import Database, MigrationSet, Store
 from gateway.store.file import inspect_only
 
@@ -213,16 +214,27 @@ async def test_a_look_from_beside_cannot_write(tmp_path: Path) -> None:
     await store.aclose()
 
 
-async def test_a_store_is_doubted_once_in_a_boot(tmp_path: Path) -> None:
+async def test_a_store_is_doubted_once_in_a_boot_and_again_after_hours(tmp_path: Path) -> None:
     """The first doubt makes a new epoch at the next open; a cloud that is wrong for ever does not stop a device."""
     epochs, heeded = [], []
-    for boot in (1, 1, 2):
-        store = await Store.open(tmp_path, clock=ManualClock(boot_id=boot), bytes_max=BYTES)
+    for boot, passed_s in ((1, 10.0), (1, DOUBT_AGAIN_S), (2, 20.0), (2, DOUBT_AGAIN_S + 20.0)):
+        clock = ManualClock(boot_id=boot)
+        clock.advance(passed_s)
+        store = await Store.open(tmp_path, clock=clock, bytes_max=BYTES)
         epochs.append(store.epoch)
         heeded.append(await store.doubt())
         await store.aclose()
     store = await opened(tmp_path)
     epochs.append(store.epoch)
     await store.aclose()
-    assert heeded == [True, False, True]
-    assert epochs[0] != epochs[1] == epochs[2] != epochs[3]
+    assert heeded == [True, False, True, True]
+    assert epochs[0] != epochs[1] == epochs[2] != epochs[3] != epochs[4]
+
+
+@pytest.mark.parametrize("word", [b"", b"1", b"1 ", b"\xff\xff", b"1 -5"])
+async def test_a_note_of_doubt_that_cannot_be_read_hinders_nothing(tmp_path: Path, word: bytes) -> None:
+    """Torn by a power cut, it does not stand in the way of the next doubt for ever."""
+    store = await Store.open(tmp_path, clock=ManualClock(boot_id=1), bytes_max=BYTES)
+    await asyncio.to_thread((tmp_path / "doubted").write_bytes, word)
+    assert await store.doubt()
+    await store.aclose()
