@@ -137,8 +137,8 @@ def read_record(raw: bytes, keys: Sequence[Ed25519PublicKey]) -> ConsentRecord:
 
 def authentic(raw: bytes, keys: Sequence[Ed25519PublicKey]) -> Mapping[str, Any]:
     """What one of `keys` signed, though it may not be understood; raises RecordRefused."""
-    body, value = _opened(raw)
-    if not any(_signed(key, canonical(body), value) for key in keys):
+    body, name, value = _opened(raw)
+    if not any(key_id(key) == name and _signed(key, canonical(body), value) for key in keys):
         raise RecordRefused(Refused.SIGNATURE)
     return body
 
@@ -149,18 +149,20 @@ def unsigned(raw: bytes) -> ConsentRecord:
     return _understood(_opened(raw)[0])
 
 
-def _opened(raw: bytes) -> tuple[Mapping[str, Any], bytes]:
+def _opened(raw: bytes) -> tuple[Mapping[str, Any], str, bytes]:
+    """What was signed, the name of the key and the signature; each has one form only."""
     try:
         content = parse(raw, CONSENT_RECORD_BYTES_MAX)
         body, signature = content["record"], content["signature"]
         value = bytes.fromhex(signature["value"])
         well = set(content) == {"record", "signature"} and set(signature) == {"alg", "key", "value"}
-        well = well and signature["alg"] == ALGORITHM and isinstance(body, dict)
+        well = well and signature["alg"] == ALGORITHM and isinstance(body, dict) and signature["value"] == value.hex()
+        name = signature["key"]
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordRefused(Refused.MALFORMED) from error
     if not well:
         raise RecordRefused(Refused.MALFORMED)
-    return body, value
+    return body, name, value
 
 
 def _understood(body: Mapping[str, Any]) -> ConsentRecord:
