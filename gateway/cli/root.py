@@ -14,6 +14,7 @@ GROUP = "forecourt.verbs"
 OWN = {
     "check": "gateway.cli.check:check",
     "cloud": "gateway.cli.cloud:cloud",
+    "consent": "gateway.cli.consent:consent",
     "outbox": "gateway.cli.outbox:outbox",
     "pki": "gateway.cli.pki:pki",
     "version": "gateway.cli.version:version",
@@ -25,6 +26,7 @@ SHORT = {
     "hub": "Beacon hub: hear the phones and beacons of a showroom.",
     "site": "Showroom: the one machine that hubs report to.",
     "cloud": "Cloud: take in what devices send, once in effect, and answer.",
+    "consent": "A guest's yes and no: records, what they allow, who answers for it.",
     "outbox": "Look at what a device still holds, beside the running agent.",
     "pki": "Certificates and signing keys for a desk.",
     "sim": "Simulated vehicles, brokers, networks and fleets.",

@@ -88,6 +88,10 @@ class FieldPolicy:
         """What a field such as `forecourt.v1.Trip.id` tells; None where it is denied or judged by its own fields."""
         return self._rules.get(field)
 
+    def allowed(self, purposes: PurposeSet) -> list[str]:
+        """Names of the fields that may stay for one of `purposes`."""
+        return sorted(name for name, rule in self._rules.items() if rule is not None and rule.purposes & purposes)
+
     def strip(self, body: bytes, purposes: PurposeSet) -> bytes:
         """The record without fields that none of `purposes` allows; `body` itself when nothing has to go.
 

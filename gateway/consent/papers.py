@@ -1,0 +1,44 @@
+"""Records of consent as files on somebody's desk; must never call good what is not signed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from gateway.consent.record import ConsentRecord, RecordRefused, read_record, verify_chain
+from gateway.errors import InputError
+
+
+class Verified(NamedTuple):
+    """The records that are good, by name, up to the first that is not; `bad` says why that is."""
+
+    good: list[tuple[str, ConsentRecord]]
+    bad: str
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """The key in a PEM file; raises InputError."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (ValueError, UnsupportedAlgorithm, OSError) as error:
+        raise InputError(f"{path} holds no public key in PEM") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{path} holds a key that is not Ed25519")
+    return key
+
+
+def verified(files: Sequence[tuple[str, bytes]], keys: Sequence[Ed25519PublicKey]) -> Verified:
+    """Each of `files` (name, bytes), oldest first."""
+    good: list[tuple[str, ConsentRecord]] = []
+    for name, raw in files:
+        try:
+            record = read_record(raw, keys)
+        except RecordRefused as refused:
+            return Verified(good, f"{name}: {refused}")
+        if why := verify_chain([*(one for _, one in good), record]):
+            return Verified(good, f"{name}: {why}")
+        good.append((name, record))
+    return Verified(good, "")
