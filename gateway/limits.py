@@ -109,6 +109,19 @@ CLOUD_DICTIONARIES_CACHED_MAX: Final = 256
 CLOUD_SUBJECTS_CACHED_MAX: Final = 4_096
 CLOUD_DICTIONARIES_MAX: Final = 1_024
 """Of one device; beyond it those that it does not use now are forgotten, and asked for again."""
+CLOUD_DICTIONARIES_BYTES_MAX: Final = 32 << 20
+CLOUD_BOOTS_MAX: Final = 65_536
+"""Of one device; later boots are not noted, so that times of their events stay as the batch gave them."""
+CLOUD_GAPS_MAX: Final = 262_144
+"""Ranges that one device tells as lost; records beyond it are put aside, and their numbers stay unexplained."""
+CLOUD_CONTROL_BODIES_MAX: Final = 16_384
+"""Control records of one device whose content is kept; of older ones only that they came."""
+CLOUD_ARRIVALS_MAX: Final = 65_536
+"""Ranges of one device of which time and batch of arrival are known; older ones are joined."""
+CLOUD_ERASURES_MAX: Final = 65_536
+"""Withdrawals of one device by which late copies are known; beyond it the oldest is forgotten."""
+CLOUD_REPLIES_MAX: Final = 16
+"""Answers to one command."""
 CLOUD_EPOCHS_MAX: Final = 256
 """Of one device: each is a store that was made, restored or rescued."""
 POISON_KEPT_MAX: Final = 500

@@ -16,6 +16,7 @@ from gateway.cloud.fleet import Fleet, goes_on_from_a_copy
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.outcome import Doubt, Outcome
 from gateway.cloud.poison import Poison, Reason, keep_aside
+from gateway.cloud.shares import Shares
 from gateway.cloud.sinks import Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.errors import InputError, SignatureError
@@ -42,12 +43,13 @@ class Admission:
     ) -> None:
         self._db, self._device_key, self._sink, self._clock = db, device_key, sink, clock
         self.streams = Streams(db)
-        self._fleet = Fleet(db)
         self._counts: Counter[str] = Counter()
+        self._shares = Shares(db, self._count)
+        self._fleet = Fleet(db, self._shares)
         self.consent = None
         if consent is not None:
             self.consent = ConsentDesk(db, consent.key, consent.parties, clock, device_key, self._count)
-        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside, self.consent)
+        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside, self._shares, self.consent)
         self._doubted: dict[str, Doubt] = {}
         self._now_us = 0
         sink.open(db)
@@ -133,6 +135,7 @@ class Admission:
         if not state.online:
             return
         outcome.born = state
+        self._batches.born(device)
         self._doubted.pop(device, None)
         for head in state.heads:
             if head.stream in _STREAMS and 0 < head.floor <= SEQ_MAX:
@@ -164,6 +167,7 @@ class Admission:
 
     def _forget(self) -> None:
         self._batches.forget()
+        self._shares.forget()
         self._fleet.forget()
         self._sink.open(self._db)
 

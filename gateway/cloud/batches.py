@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from forecourt.v1 import event_pb2
 
 from gateway.cloud import bags
+from gateway.cloud.arrivals import Arrivals
 from gateway.cloud.consent.desk import ConsentDesk
 from gateway.cloud.consent.ingest import Verdict
 from gateway.cloud.control import Control
@@ -15,8 +16,10 @@ from gateway.cloud.disk import of_disk
 from gateway.cloud.moved import Moved
 from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.poison import Poison, Reason
+from gateway.cloud.shares import Shares
 from gateway.cloud.sinks import Effects, Sink
 from gateway.cloud.streams import StreamKey, Streams
+from gateway.cloud.withdrawn import Place, Withdrawn
 from gateway.limits import CLOUD_RANGES_KEPT_MAX
 from gateway.model import RefusalReason, SeqRange, Stream
 
@@ -47,13 +50,15 @@ class Batches:
         sink: Sink,
         count: Callable[[str, int], None],
         put_aside: Callable[[str, str, bytes, Poison], None],
+        shares: Shares,
         consent: ConsentDesk | None = None,
     ) -> None:
         self._consent = consent
         self._db, self._streams, self._sink, self._count, self._put_aside = db, streams, sink, count, put_aside
         self._dictionaries = Dictionaries(db)
         self._moved = Moved(db, streams, count)
-        self._control = Control(db, streams, sink, count)
+        self._arrivals, self._withdrawn = Arrivals(db, shares), Withdrawn(db, shares)
+        self._control = Control(db, streams, sink.erase, count, shares, self._withdrawn)
 
     def take(self, key: StreamKey, topic: str, batch: event_pb2.EventBatch, now_us: int, outcome: Outcome) -> None:
         """Effects and numbers of a batch that was verified; Poison when nothing of it can be taken."""
@@ -68,10 +73,7 @@ class Batches:
             self._take_bag(taking, bag)
         self._write(taking.effects)
         self._streams.save()
-        self._db.executemany(
-            "insert into admitted values (?, ?, ?, ?, ?, ?, ?)",
-            [(*key.row, first, last, now_us, batch.number & _INT_63) for first, last in _joined(taking.admitted)],
-        )
+        self._arrivals.note(key, _joined(taking.admitted), now_us, batch.number)
         self._count("batches", 1)
         self._count("events", outcome.new)
         self._count("repeated", outcome.repeated)
@@ -79,7 +81,8 @@ class Batches:
     def forget(self) -> None:
         """A transaction was undone: the tables are the truth."""
         self._dictionaries.forget()
-        self._control.forget()
+        self._withdrawn.forget()
+        self._arrivals.forget()
         if self._consent is not None:
             self._consent.forget()
 
@@ -122,13 +125,13 @@ class Batches:
     def _effect(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> bool:
         """The effects of the missing numbers; False where the consent they stand on does not allow them (any more)."""
         if taking.key.stream is Stream.CONTROL:
-            self._take_control(taking, bag, missing)
-            return True
+            return self._take_control(taking, bag, missing)
         stand = bags.standing(taking.batch, bag)
         found = bags.read(taking.key, bag, stand, taking.known, missing)
         if stand.subject:
             received_us = stand.boot.wall_at_boot_us + 1_000 * min((min(e.received_ms) for e in found), default=0)
-            if self._control.withdrawn(taking.key, bag.first_seq, stand.subject, stand.purposes, received_us):
+            place = Place(taking.key, bag.first_seq, bag.origin_epoch, bag.origin_first)
+            if self._withdrawn.covers(place, stand.subject, stand.purposes, received_us):
                 self._count("withdrawn_before", sum(part.size for part in missing))
                 return False
             if self._consent is not None and not self._allowed(taking, bag, stand, self._consent):
@@ -150,10 +153,18 @@ class Batches:
             taking.outcome.unknown_record = record
         return verdict is Verdict.ALLOWED
 
-    def _take_control(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> None:
+    def born(self, device: str) -> None:
+        """A device was born, perhaps with another epoch."""
+        self._withdrawn.born(device)
+
+    def _take_control(self, taking: Taking, bag: event_pb2.Bag, missing: Sequence[SeqRange]) -> bool:
+        """The records of the missing numbers; False where one is to come again later."""
         records = bag.control.records
         if bag.codec != event_pb2.CODEC_IDENTITY or len(records) != bag.count:
             raise Poison(Reason.BAG, "a bag of the control stream without its records in clear")
+        if any(self._control.too_scattered(taking.key.device, record) for record in records):
+            self._count("too_scattered", bag.count)
+            return False
         for first, last in missing:
             for seq in range(first, last + 1):
                 record = records[seq - bag.first_seq]
@@ -168,6 +179,7 @@ class Batches:
                     taking.outcome.replies.append(reply)
                 if self._consent is not None and self._consent.take(taking.key.device, record):
                     taking.outcome.consent_due = True
+        return True
 
     def _write(self, effects: Sequence[Effects]) -> None:
         if not effects:
@@ -178,9 +190,6 @@ class Batches:
             if of_disk(error):
                 raise
             raise Poison(Reason.SINK, f"{type(error).__name__}: {error}") from error
-
-
-_INT_63 = (1 << 63) - 1
 
 
 def _joined(ranges: Sequence[SeqRange]) -> list[SeqRange]:

@@ -1,6 +1,5 @@
 """What devices tell in their control stream: gaps, answers, erasure, counts; must never be given a row of events."""
 
-import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +9,17 @@ from forecourt.v1 import control_pb2
 from gateway.cloud.disk import of_disk
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.poison import Poison, Reason
-from gateway.cloud.schema import signed, unsigned
-from gateway.cloud.sinks import Sink
+from gateway.cloud.schema import signed
+from gateway.cloud.shares import Shares
 from gateway.cloud.streams import StreamKey, Streams
-from gateway.limits import CLOUD_SUBJECTS_CACHED_MAX
+from gateway.cloud.withdrawn import Withdrawn
+from gateway.limits import CLOUD_CONTROL_BODIES_MAX, CLOUD_GAPS_MAX, CLOUD_RANGES_KEPT_MAX, CLOUD_REPLIES_MAX
 from gateway.model import PurposeSet, Stream
 
 _STREAMS = frozenset(Stream)
+Erase = Callable[[sqlite3.Connection, int, PurposeSet], int]
+"""Forgets what stood on purposes of a subject; how many events."""
+_TRIM_EVERY = 256
 FINAL_STAGES = (control_pb2.COMMAND_STAGE_DONE, control_pb2.COMMAND_STAGE_FAILED)
 
 
@@ -38,9 +41,28 @@ class Reply:
 class Control:
     """Takes control records in, in the caller's transaction; each number comes once."""
 
-    def __init__(self, db: sqlite3.Connection, streams: Streams, sink: Sink, count: Callable[[str, int], None]) -> None:
-        self._db, self._streams, self._sink, self._count = db, streams, sink, count
-        self._withdrawn: dict[tuple[str, int], list[tuple[PurposeSet, int, int, str]]] = {}
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        streams: Streams,
+        erase: Erase,
+        count: Callable[[str, int], None],
+        shares: Shares,
+        withdrawn: Withdrawn,
+    ) -> None:
+        self._db, self._streams, self._erase_in_sink, self._count = db, streams, erase, count
+        self._shares, self._withdrawn = shares, withdrawn
+
+    def too_scattered(self, device: str, record: control_pb2.ControlRecord) -> bool:
+        """Whether a record tells a gap far above the floor of a stream that has too many ranges already.
+
+        It has neither effect nor receipt now, and comes again when the floor has risen.
+        """
+        gap = record.gap
+        if not gap.ranges or gap.stream not in _STREAMS:
+            return False
+        numbers = self._streams.held(StreamKey(device, gap.epoch, Stream(gap.stream)))
+        return numbers.fragments >= CLOUD_RANGES_KEPT_MAX and gap.ranges[0].first > numbers.floor + 1
 
     def take(self, key: StreamKey, seq: int, record: control_pb2.ControlRecord, now_us: int) -> Reply | None:
         """The effect of one record. Returns the answer that it carried, if it did.
@@ -52,6 +74,7 @@ class Control:
             "insert into control values (?, ?, ?, ?, ?, ?, ?)",
             (key.device, signed(key.epoch), seq, record.at_us, now_us, kind, record.SerializeToString()),
         )
+        self._trim(key.device)
         self._count(f"control.{kind}", 1)
         if kind == "gap":
             self._gap(key.device, record.gap, now_us)
@@ -61,32 +84,17 @@ class Control:
             return self._reply(key.device, record.reply, now_us)
         return None
 
-    def withdrawn(self, key: StreamKey, first: int, subject: int, purposes: PurposeSet, received_us: int) -> bool:
-        """Whether a bag that begins at `first` stands on consent that was withdrawn after its events were numbered.
-
-        Such a copy was on its way when the device withdrew it. What is still allowed comes again, narrowed, under the
-        same numbers; of the rest the device tells a gap. Numbers decide within the epoch of the request. For a copy
-        of another epoch, or a request that tells no numbers, the time of receipt has to do.
-        """
-        whose = (key.device, subject)
-        if whose not in self._withdrawn:
-            if len(self._withdrawn) >= CLOUD_SUBJECTS_CACHED_MAX:
-                self._withdrawn.clear()
-            self._withdrawn[whose] = self._db.execute(
-                "select purposes, at_us, epoch, heads from erased where device = ? and subject = ?",
-                (key.device, signed(subject)),
-            ).fetchall()
-        for gone, at_us, epoch, heads in self._withdrawn[whose]:
-            if not purposes & gone:
-                continue
-            last = json.loads(heads).get(str(int(key.stream))) if unsigned(epoch) == key.epoch else None
-            if (received_us <= at_us) if last is None else (first <= last):
-                return True
-        return False
-
-    def forget(self) -> None:
-        """A transaction was undone: the tables are the truth."""
-        self._withdrawn.clear()
+    def _trim(self, device: str) -> None:
+        """Of so many records of a device the content is kept; of older ones only that they came."""
+        count = self._shares.added("control", device)
+        if count <= CLOUD_CONTROL_BODIES_MAX or count % _TRIM_EVERY:
+            return
+        emptied = self._db.execute(
+            "update control set body = x'' where device = ?1 and body <> x'' and rowid <="
+            " (select rowid from control where device = ?1 order by rowid desc limit 1 offset ?2)",
+            (device, CLOUD_CONTROL_BODIES_MAX),
+        ).rowcount
+        self._count("control_bodies_forgotten", emptied)
 
     def _gap(self, device: str, gap: control_pb2.Gap, now_us: int) -> None:
         if gap.stream not in _STREAMS:
@@ -98,6 +106,8 @@ class Control:
         reason = int(gap.reason)
         for item in gap.ranges:
             lost = numbers.missing(item.first, item.last)
+            if not self._shares.take("gap", device, CLOUD_GAPS_MAX, len(lost)):
+                raise Poison(Reason.NUMBERS, f"a device tells at most {CLOUD_GAPS_MAX} gaps")
             numbers.add(item.first, item.last)
             self._db.executemany(
                 "insert into gap values (?, ?, ?, ?, ?, ?, ?)",
@@ -113,18 +123,15 @@ class Control:
             self._count("erasures_of_nobody", 1)
             return
         try:
-            events = self._sink.erase(self._db, request.subject, purposes)
+            events = self._erase_in_sink(self._db, request.subject, purposes)
         except Exception as error:
             if of_disk(error):
                 raise
             raise Poison(Reason.SINK, f"erasure failed: {type(error).__name__}") from error
-        heads = json.dumps({str(head.stream): head.last for head in request.heads})
-        self._db.execute(
-            "insert into erased values (?, ?, ?, ?, ?, ?, ?)",
-            (key.device, signed(request.subject), purposes, at_us, events, signed(key.epoch), heads),
-        )
+        heads = {str(head.stream): head.last for head in request.heads}
+        of_heads = key._replace(epoch=request.epoch or key.epoch)
+        self._withdrawn.note(of_heads, request.subject, purposes, at_us, events, heads)
         self._db.execute("delete from poison where device = ?", (key.device,))
-        self._withdrawn.pop((key.device, request.subject), None)
 
     def _reply(self, device: str, reply: control_pb2.CommandReply, now_us: int) -> Reply | None:
         changed = self._db.execute(
@@ -135,6 +142,10 @@ class Control:
             self._count("replies_to_nothing", 1)
             return None
         answer = Reply(reply.command, reply.stage, reply.reason, reply.result)
+        (told,) = self._db.execute("select count(*) from reply where command = ?", (signed(answer.command),)).fetchone()
+        if told >= CLOUD_REPLIES_MAX:
+            self._count("replies_over_bound", 1)
+            return answer
         self._db.execute(
             "insert into reply values (?, ?, ?, ?, ?)",
             (signed(answer.command), answer.stage, answer.reason, answer.result, now_us),

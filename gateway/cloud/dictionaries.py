@@ -9,7 +9,7 @@ from forecourt.v1 import event_pb2
 from gateway.cloud.poison import Poison, Reason
 from gateway.cloud.schema import signed
 from gateway.cloud.sinks import ShapeInfo, SignalInfo
-from gateway.limits import CLOUD_DICTIONARIES_CACHED_MAX, CLOUD_DICTIONARIES_MAX
+from gateway.limits import CLOUD_DICTIONARIES_BYTES_MAX, CLOUD_DICTIONARIES_CACHED_MAX, CLOUD_DICTIONARIES_MAX
 from gateway.model import ValueType
 
 
@@ -70,8 +70,9 @@ class Dictionaries:
 
     def _make_room(self, device: str) -> None:
         """Forgets the dictionaries of a device that has too many; it sends again what it still uses."""
-        (count,) = self._db.execute("select count(*) from dictionary where device = ?", (device,)).fetchone()
-        if count >= CLOUD_DICTIONARIES_MAX:
+        query = "select count(*), coalesce(sum(length(body)), 0) from dictionary where device = ?"
+        count, size = self._db.execute(query, (device,)).fetchone()
+        if count >= CLOUD_DICTIONARIES_MAX or size >= CLOUD_DICTIONARIES_BYTES_MAX:
             self._db.execute("delete from dictionary where device = ?", (device,))
             self._cache.clear()
 

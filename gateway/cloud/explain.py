@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
+from gateway.cloud.arrivals import MANY
 from gateway.cloud.gaps import HoleState, reason_word, watch
 from gateway.cloud.schema import one_moment, signed
 from gateway.cloud.streams import StreamKey
@@ -49,7 +50,8 @@ def _explain(db: sqlite3.Connection, key: StreamKey, number: int) -> Explanation
     if arrived is not None and arrived[2] >= number:
         rows = effects(db, key, number)
         erased = "" if rows else "; the sink does not hold it, so it was erased or went to another sink"
-        return Explanation("delivered", f"delivered in batch {arrived[1]}{erased}", arrived[0], rows)
+        batch = "long ago" if arrived[1] == MANY else f"in batch {arrived[1]}"
+        return Explanation("delivered", f"delivered {batch}{erased}", arrived[0], rows)
     told = db.execute(
         "select reason, at_us from gap where device = ? and epoch = ? and stream = ? and first <= ? and last >= ?",
         (*key.row, number, number),

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from forecourt.v1 import downlink_pb2, event_pb2
 
 from gateway.cloud.schema import signed, unsigned
+from gateway.cloud.shares import Shares
+from gateway.limits import CLOUD_BOOTS_MAX, CLOUD_EPOCHS_MAX
 from gateway.model import ClockQuality
 
 
@@ -66,8 +68,8 @@ class Device:
 class Fleet:
     """The table of devices; every method is part of the caller's transaction."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, db: sqlite3.Connection, shares: Shares) -> None:
+        self._db, self._shares = db, shares
         self._boots: dict[tuple[str, int], tuple[int, int]] = {}
 
     def known(self, device: str) -> Seen | None:
@@ -80,8 +82,11 @@ class Fleet:
 
     def take(self, device: str, state: downlink_pb2.DeviceState, now_us: int) -> bool:
         """Notes a birth, a farewell or a will; whether it was believed."""
-        if not speaks(state, self.known(device)):
+        known = self.known(device)
+        if not speaks(state, known):
             return False
+        if known is None or state.epoch != known.epoch:
+            self._rank(device, state.epoch)
         self._db.execute(
             "insert into device (device, online, boot, connect, epoch, version, capabilities, born_us, seen_us, birth)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set online = excluded.online,"
@@ -104,6 +109,18 @@ class Fleet:
         )
         return True
 
+    def _rank(self, device: str, epoch: int) -> None:
+        """Epochs of a device in the order of their first births; of too many the oldest are forgotten."""
+        self._db.execute(
+            "insert into born select ?1, ?2, coalesce(max(rank), 0) + 1 from born where device = ?1"
+            " on conflict do nothing",
+            (device, signed(epoch)),
+        )
+        self._db.execute(
+            "delete from born where device = ?1 and rank <= (select max(rank) from born where device = ?1) - ?2",
+            (device, CLOUD_EPOCHS_MAX),
+        )
+
     def heard(self, devices: Mapping[str, int], now_us: int) -> None:
         """Batches came from these devices, whose clocks are of this quality."""
         self._db.executemany(
@@ -118,7 +135,7 @@ class Fleet:
         for boot in boots:
             key, now = (device, boot.id), (boot.wall_at_boot_us, int(boot.quality))
             quality = now[1]
-            if self._boots.get(key) != now:
+            if self._boots.get(key) != now and self._room_for(device, boot.id):
                 self._db.execute(
                     "insert into boot values (?, ?, ?, ?) on conflict do update set"
                     " wall_at_boot_us = excluded.wall_at_boot_us, quality = excluded.quality",
@@ -128,6 +145,12 @@ class Fleet:
                     self._boots.clear()
                 self._boots[key] = now
         return quality
+
+    def _room_for(self, device: str, boot: int) -> bool:
+        known = "select 1 from boot where device = ? and id = ?"
+        if self._db.execute(known, (device, signed(boot))).fetchone():
+            return True
+        return self._shares.take("boot", device, CLOUD_BOOTS_MAX)
 
     def forget(self) -> None:
         """A transaction was undone: the table is the truth."""

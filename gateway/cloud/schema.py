@@ -41,6 +41,9 @@ create index if not exists reply_by_command on reply (command);
 create table if not exists erased (device text not null, subject integer not null, purposes integer not null,
     at_us integer not null, events integer not null, epoch integer not null, heads text not null);
 create index if not exists erased_by_subject on erased (device, subject);
+create table if not exists born (device text, epoch integer, rank integer not null, primary key (device, epoch))
+    without rowid;
+create index if not exists control_by_device on control (device);
 create table if not exists poison (at_us integer not null, device text not null, topic text not null, reason
     text not null, detail text not null, bytes integer not null, payload blob not null);
 create table if not exists counter (name text primary key, value integer not null) without rowid;

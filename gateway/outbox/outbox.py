@@ -136,6 +136,7 @@ class Outbox:
             told = control_pb2.ControlRecord()
             told.CopyFrom(record)
             if told.HasField("erasure"):
+                told.erasure.epoch = self.epoch
                 for stream in (Stream.URGENT, Stream.LIVE, Stream.BULK):
                     told.erasure.heads.add(stream=stream, last=one.heads[stream].last)
             return one.control([told])

@@ -110,16 +110,18 @@ class StreamHead(_message.Message):
     def __init__(self, stream: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class ErasureRequest(_message.Message):
-    __slots__ = ("id", "subject", "purposes", "heads")
+    __slots__ = ("id", "subject", "purposes", "heads", "epoch")
     ID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     PURPOSES_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     id: int
     subject: int
     purposes: _containers.RepeatedScalarFieldContainer[int]
     heads: _containers.RepeatedCompositeFieldContainer[StreamHead]
-    def __init__(self, id: _Optional[int] = ..., subject: _Optional[int] = ..., purposes: _Optional[_Iterable[int]] = ..., heads: _Optional[_Iterable[_Union[StreamHead, _Mapping]]] = ...) -> None: ...
+    epoch: int
+    def __init__(self, id: _Optional[int] = ..., subject: _Optional[int] = ..., purposes: _Optional[_Iterable[int]] = ..., heads: _Optional[_Iterable[_Union[StreamHead, _Mapping]]] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class Counters(_message.Message):
     __slots__ = ("counts",)
