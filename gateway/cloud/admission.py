@@ -42,17 +42,17 @@ class Admission:
         consent: ConsentTerms | None = None,
     ) -> None:
         self._db, self._device_key, self._sink, self._clock = db, device_key, sink, clock
+        sink.open(db)
         self.streams = Streams(db)
         self._counts: Counter[str] = Counter()
         self._shares = Shares(db, self._count)
         self._fleet = Fleet(db, self._shares)
         self.consent = None
         if consent is not None:
-            self.consent = ConsentDesk(db, consent.key, consent.parties, clock, device_key, self._count)
+            self.consent = ConsentDesk(db, consent, clock, device_key, self._count, sink.erase)
         self._batches = Batches(db, self.streams, sink, self._count, self._put_aside, self._shares, self.consent)
         self._doubted: dict[str, Doubt] = {}
         self._now_us = 0
-        sink.open(db)
 
     def admit(self, messages: Sequence[tuple[str, bytes]]) -> list[Outcome]:
         """Takes (topic, payload) in, in order; sqlite3.Error when the disk refuses, and then nothing was taken."""

@@ -21,7 +21,7 @@ from gateway.cloud.sinks import Effects, Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.cloud.withdrawn import Place, Withdrawn
 from gateway.limits import CLOUD_RANGES_KEPT_MAX
-from gateway.model import RefusalReason, SeqRange, Stream
+from gateway.model import Purpose, RefusalReason, SeqRange, Stream
 
 _NOTHING_KNOWN = Known({}, {})
 
@@ -58,7 +58,8 @@ class Batches:
         self._dictionaries = Dictionaries(db)
         self._moved = Moved(db, streams, count)
         self._arrivals, self._withdrawn = Arrivals(db, shares), Withdrawn(db, shares)
-        self._control = Control(db, streams, sink.erase, count, shares, self._withdrawn)
+        erase = sink.erase if consent is None else consent.erase
+        self._control = Control(db, streams, erase, count, shares, self._withdrawn)
 
     def take(self, key: StreamKey, topic: str, batch: event_pb2.EventBatch, now_us: int, outcome: Outcome) -> None:
         """Effects and numbers of a batch that was verified; Poison when nothing of it can be taken."""
@@ -136,6 +137,8 @@ class Batches:
                 return False
             if self._consent is not None and not self._allowed(taking, bag, stand, self._consent):
                 return False
+        if self._consent is not None and stand.purposes >> Purpose.IDENTITY_LINK & 1:
+            self._consent.links.note(found)
         taking.effects += found
         return True
 

@@ -89,8 +89,9 @@ class Inbox:
         return self._admission.consent
 
     def erase(self, db: sqlite3.Connection, subject: int, purposes: PurposeSet) -> int:
-        """Forgets in the sink what stood on purposes of a subject; for the inbox's thread, inside `write`."""
-        return self._sink.erase(db, subject, purposes)
+        """Forgets what stood on purposes of a subject; for the inbox's thread, inside `write`."""
+        desk = self._admission.consent
+        return self._sink.erase(db, subject, purposes) if desk is None else desk.erase(db, subject, purposes)
 
     def submit(self, topic: str, payload: bytes, done: Done) -> None:
         """Admits a message with others that wait; `done` follows, unless the inbox is closed first."""
@@ -183,6 +184,8 @@ class Inbox:
                     item()
         finally:
             self._sink.close()
+            if self._admission.consent is not None:
+                self._admission.consent.close()
             self._db.close()
 
     def _admit_with_followers(self, first: _Letter) -> "_Letter | Callable[[], None] | None":

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from forecourt.v1 import downlink_pb2
@@ -10,6 +10,8 @@ from forecourt.v1 import downlink_pb2
 from gateway.clock import Clock
 from gateway.cloud.commands import Commander
 from gateway.cloud.consent.authority import Authority
+from gateway.cloud.consent.erasure import Recipient
+from gateway.cloud.consent.rounds import Rounds
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.outcome import Outcome
 from gateway.cloud.receipts import Owed, receipts
@@ -65,6 +67,7 @@ class Cloud:
         receipt_interval_s: float = RECEIPT_INTERVAL_S,
         receipt_events: int = RECEIPT_EVENTS,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
+        recipients: Sequence[Recipient] = (),
     ) -> None:
         self._identity, self._inbox = identity, inbox
         self._interval_s, self._events = receipt_interval_s, receipt_events
@@ -86,8 +89,8 @@ class Cloud:
         self.commander = Commander(inbox, identity.key, clock, self._send)
         self.authority: Authority | None = None
         if inbox.consent is not None:
-            ledger = inbox.consent.ledger
-            self.authority = Authority(inbox, ledger, self.commander, identity.key, clock, inbox.erase)
+            rounds = Rounds(inbox, inbox.consent, self.commander, identity.key, clock, recipients)
+            self.authority = Authority(inbox, inbox.consent, self.commander, clock, rounds)
 
     async def run(self) -> None:
         """Connects and serves for ever; cancel it to stop, which says farewell."""
@@ -95,7 +98,7 @@ class Cloud:
             await self._link.run(self._session)
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.authority.run(), name="consent-authority")
+            group.create_task(self.authority.rounds.run(), name="consent-authority")
             await self._link.run(self._session)
 
     def status(self) -> CloudStatus:
@@ -114,7 +117,7 @@ class Cloud:
         await connection.subscribe(UP_STATE_FILTER, UP_EVENTS_FILTER)
         self._publish(connection, CLOUD_STATE, self._state(online=True), retain=True)
         if self.authority is not None:
-            await self.authority.connected(
+            await self.authority.rounds.connected(
                 lambda topic, payload: self._publish(connection, topic, payload, retain=True)
             )
         self.ready.set()
@@ -127,7 +130,7 @@ class Cloud:
         finally:
             self.ready.clear()
             if self.authority is not None:
-                self.authority.disconnected()
+                self.authority.rounds.disconnected()
             if not connection.closed.done():
                 self._publish(connection, CLOUD_STATE, self._state(online=False), retain=True)
 
@@ -189,7 +192,7 @@ class Cloud:
         self.commander.note(outcome.replies)
         self._owed.note(outcome)
         if self.authority is not None and (outcome.consent_due or outcome.born is not None):
-            self.authority.due(outcome.device)
+            self.authority.rounds.due(outcome.device)
         if outcome.doubted is not None:
             if self._doubted.get(outcome.device) != outcome.doubted.epoch:
                 log.warning("device_restored_from_copy", device=outcome.device)

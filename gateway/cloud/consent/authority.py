@@ -1,52 +1,29 @@
-"""Consent from the cloud to devices: records, epochs, leases, who has confirmed; must never push what is not kept."""
+"""What surfaces ask of the consent authority: changes, confirmations, rights; must never answer before it is kept."""
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from forecourt.v1 import consent_pb2, downlink_pb2
+from forecourt.v1 import consent_pb2
 
 from gateway.clock import Clock
-from gateway.cloud.consent.ledger import Change, ConsentLedger, Session
-from gateway.cloud.schema import signed
-from gateway.consent.record import ConsentRecord
-from gateway.errors import ForecourtError
-from gateway.log import Log
-from gateway.model import PurposeSet, purpose_set
-from gateway.wire.signing import sign
-from gateway.wire.topics import Topics
+from gateway.cloud.consent.desk import ConsentDesk
+from gateway.cloud.consent.export import bundle
+from gateway.cloud.consent.ledger import Change
+from gateway.cloud.consent.rounds import END, Books, Issue, Rounds
+from gateway.consent.record import ConsentRecord, NoticeRef
+from gateway.consent.states import ConsentState
+from gateway.model import WITHOUT_CONSENT, Purpose, PurposeSet, purpose_set
 
-T = TypeVar("T")
-PUT = "consent.put"
-END = "session.end"
-LOOK_S = 30.0
-Retain = Callable[[str, bytes], None]
-"""Publishes (topic, payload) retained, when there is a connection; otherwise the next connection does."""
-
-log = Log("cloud")
+ALL_WITH_CONSENT: PurposeSet = purpose_set(Purpose) & ~WITHOUT_CONSENT
 
 
-class Books(Protocol):
-    """The inbox, as far as it is needed here."""
+class Courier(Protocol):
+    """Sends the request for a confirmation over its own channel."""
 
-    async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs `fn` in a transaction of its own, on disk for good when this returns."""
-        ...
-
-    async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs `fn` between two groups of messages."""
-        ...
-
-
-class Issue(Protocol):
-    """The commander, as far as it is needed here."""
-
-    async def issue(self, device: str, kind: str, body: bytes = b"", *, life_s: int = 3_600) -> int:
-        """Keeps a command and sends it; its id."""
+    async def send(self, channel: str, address: str, token: str) -> str:
+        """Returns the id that the messenger gave the message; keeps neither address nor token."""
         ...
 
 
@@ -61,39 +38,24 @@ class Spread:
 
 
 class Authority:
-    """What surfaces in the cloud use, and what keeps devices current. Methods are for the loop's thread."""
+    """Made by Cloud where the inbox is a consent authority. Methods are for the loop's thread."""
 
-    def __init__(
-        self,
-        inbox: Books,
-        ledger: ConsentLedger,
-        commander: Issue,
-        key: Ed25519PrivateKey,
-        clock: Clock,
-        erase: Callable[[sqlite3.Connection, int, PurposeSet], int],
-    ) -> None:
-        """`erase` forgets in the sinks what stood on purposes of a subject, in the transaction that it is given."""
-        self._inbox, self._ledger, self._commander = inbox, ledger, commander
-        self._key, self._clock, self._erase = key, clock, erase
-        self._retain: Retain | None = None
-        self._due: set[str] = set()
-        self._wake = asyncio.Event()
-
-    # For surfaces
+    def __init__(self, inbox: Books, desk: ConsentDesk, commander: Issue, clock: Clock, rounds: Rounds) -> None:
+        self._inbox, self._desk, self._ledger, self._commander = inbox, desk, desk.ledger, commander
+        self._clock, self.rounds = clock, rounds
 
     async def change(self, subject: int, changes: Sequence[Change], actor: str) -> ConsentRecord | None:
         """The next version, on disk and on its way to the device of the visit; erases what a no took away."""
         gone = purpose_set(change.purpose for change in changes if not change.state.allows)
 
-        def write(db: sqlite3.Connection) -> tuple[ConsentRecord | None, Session | None]:
+        def write(db: sqlite3.Connection) -> ConsentRecord | None:
             record = self._ledger.change(subject, changes, actor)
             if gone:
-                self._erase(db, subject, gone)
-            return record, self._ledger.session(subject)
+                self._desk.erase(db, subject, gone)
+            return record
 
-        record, session = await self._inbox.write(write)
-        if session is not None:
-            self.due(session.device)
+        record = await self._inbox.write(write)
+        await self.rounds.tell(subject)
         return record
 
     async def hand_over(self, subject: int, device: str) -> None:
@@ -108,7 +70,48 @@ class Authority:
         before = await self._inbox.write(write)
         body = consent_pb2.EndSession(subject=subject, reason="handed_over").SerializeToString()
         await self._commander.issue(before, END, body)
-        self.due(device)
+        self.rounds.due(device)
+
+    async def request_marketing(
+        self, subject: int, purpose: Purpose, address: str, notice: NoticeRef, courier: Courier, surface: str = "phone"
+    ) -> None:
+        """A yes to a channel, pending until whoever holds the address has confirmed it there."""
+        asked = await self._inbox.write(lambda _: self._desk.opt_in.request(subject, purpose, address, notice, surface))
+        message = await courier.send(asked.channel, address, asked.token)
+        await self._inbox.write(lambda _: self._desk.opt_in.sent(asked.token, message))
+
+    async def confirm(self, token: str, notice_sha256: str) -> ConsentRecord | None:
+        """The address was confirmed; raises InputError for a token that confirms nothing."""
+        record = await self._inbox.write(lambda _: self._desk.opt_in.confirm(token, notice_sha256))
+        if record is not None:
+            await self.rounds.tell(record.subject)
+        return record
+
+    async def erase(self, subject: int) -> int:
+        """Everything about a visit (GDPR Art. 17): here, on its device, with every recipient; how many events here."""
+
+        def write(db: sqlite3.Connection) -> int:
+            record = self._ledger.current(subject)
+            said = (
+                [Change(one.purpose, ConsentState.WITHDRAWN) for one in record.purposes if one.allows] if record else []
+            )
+            self._ledger.change(subject, said, "erasure")
+            self._desk.links.forget(subject)
+            self._desk.opt_in.forget(subject)
+            return self._desk.erase(db, subject, ALL_WITH_CONSENT)
+
+        events = await self._inbox.write(write)
+        await self.rounds.tell(subject)
+        return events
+
+    async def export(self, subject: int) -> bytes:
+        """Everything that is held of a visit, as JSON (GDPR Art. 15 and 20)."""
+
+        def read(db: sqlite3.Connection) -> bytes:
+            records, erased = self._ledger.history(subject), self._desk.erasures.status(subject)
+            return bundle(db, subject, self._clock.wall_us(), records, erased)
+
+        return await self._inbox.read(read)
 
     async def history(self, subject: int) -> list[bytes]:
         """The records of a subject as they travel, oldest first."""
@@ -126,94 +129,3 @@ class Authority:
             return [Spread(device, version, at_us, bool(done)) for device, version, at_us, done in rows]
 
         return await self._inbox.read(find)
-
-    # For the service
-
-    def due(self, device: str) -> None:
-        """Something of this device's consent has changed, or it asked."""
-        self._due.add(device)
-        self._wake.set()
-
-    async def connected(self, retain: Retain) -> None:
-        """A connection is there: every device's epoch is published anew, a broker may have forgotten it."""
-        self._retain = retain
-
-        def find(db: sqlite3.Connection) -> list[tuple[str, int]]:
-            return db.execute("select device, epoch from consent_epoch").fetchall()
-
-        for device, epoch in await self._inbox.read(find):
-            self._publish(device, epoch)
-
-    def disconnected(self) -> None:
-        """The connection is over."""
-        self._retain = None
-
-    async def run(self) -> None:
-        """Puts records where they are due, for ever."""
-        while True:
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                self._due.update(await self._inbox.read(self._leases))
-            self._wake.clear()
-            due, self._due = self._due, set()
-            for device in due:
-                try:
-                    await self._put(device)
-                except ForecourtError as error:
-                    log.warning("consent_not_put", device=device, error=type(error).__name__)
-
-    async def _put(self, device: str) -> None:
-        epoch, letters = await self._inbox.write(lambda db: self._letters(db, device))
-        for session, version, letter in letters:
-            number = await self._commander.issue(device, PUT, letter, life_s=session.lease_s)
-            row = signed(number), device, session.subject, version, self._clock.wall_us()
-            await self._inbox.write(partial(_note, row))
-        self._publish(device, epoch)
-
-    def _letters(self, db: sqlite3.Connection, device: str) -> tuple[int, list[tuple[Session, int, bytes]]]:
-        """The device's epoch, and what it is to be told: new versions, what it asked for, and leases to renew."""
-        epoch = self._ledger.epoch(device) or self._ledger.raise_epoch(device)
-        found = []
-        for session in self._ledger.sessions(device):
-            raw, record = self._ledger.raw(session.subject), self._ledger.current(session.subject)
-            if raw is None or record is None:
-                continue
-            if not self._wanted(db, session, record.version):
-                continue
-            put = consent_pb2.PutConsent(
-                record=raw, epoch=epoch, changes_seen=session.changes_seen, lease_s=session.lease_s
-            )
-            found.append((session, record.version, put.SerializeToString()))
-        return epoch, found
-
-    def _wanted(self, db: sqlite3.Connection, session: Session, version: int) -> bool:
-        (asked,) = db.execute("select asked from consent_session where subject = ?", (session.subject,)).fetchone()
-        row = db.execute(
-            "select max(at_us) from consent_push where subject = ? and version = ? and device = ?",
-            (session.subject, version, session.device),
-        ).fetchone()
-        if asked or row[0] is None:
-            return True
-        return self._clock.wall_us() - int(row[0]) >= session.lease_s * 1_000_000 // 3
-
-    def _leases(self, db: sqlite3.Connection) -> set[str]:
-        """Devices whose leases are to be renewed, or whose last change was not put."""
-        rows = db.execute(
-            "select s.device, s.lease_s, max(p.at_us) from consent_session s left join consent_push p"
-            " on p.subject = s.subject and p.device = s.device where s.ended_us is null group by s.subject"
-        ).fetchall()
-        now_us = self._clock.wall_us()
-        return {device for device, lease_s, at in rows if at is None or now_us - at >= lease_s * 1_000_000 // 3}
-
-    def _publish(self, device: str, epoch: int) -> None:
-        if self._retain is not None:
-            topic = Topics(device).epoch
-            message = downlink_pb2.ConsentEpoch(epoch=epoch).SerializeToString()
-            self._retain(topic, sign(self._key, topic, message))
-
-
-def _note(row: tuple[int, str, int, int, int], db: sqlite3.Connection) -> None:
-    db.execute("insert into consent_push values(?, ?, ?, ?, ?)", row)
-    db.execute("update consent_session set asked = 0 where subject = ?", (row[2],))

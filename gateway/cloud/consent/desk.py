@@ -2,32 +2,45 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from forecourt.v1 import consent_pb2, control_pb2
 
 from gateway.clock import Clock
+from gateway.cloud.consent.double_opt_in import DoubleOptIn
+from gateway.cloud.consent.erasure import ErasureLedger, Erasures
 from gateway.cloud.consent.ingest import IngestGate
 from gateway.cloud.consent.ledger import Change, ConsentLedger, Session
+from gateway.cloud.consent.links import Links
 from gateway.consent.parties import Parties
 from gateway.consent.record import NoticeRef, RecordRefused
 from gateway.consent.record_form import SURFACES
 from gateway.consent.states import ConsentState
 from gateway.errors import InputError, SignatureError
 from gateway.limits import CONSENT_CHANGES_MAX, CONSENT_SUBJECTS_MAX
-from gateway.model import Purpose, Scope
+from gateway.log import Log
+from gateway.model import Purpose, PurposeSet, Scope
 from gateway.wire.signing import verify
+
+log = Log("cloud")
 
 CHANGE_CONTEXT = "forecourt/v1/consent-change"
 DeviceKey = Callable[[str], Ed25519PublicKey | None]
 
 
 class ConsentTerms(NamedTuple):
-    """What makes a cloud a consent authority: the key that signs records, and who is responsible."""
+    """What makes a cloud a consent authority: the key that signs records, and who is responsible.
+
+    `erasures` is the ledger of erasures, on another disk than backups of the database are taken from, or beside it.
+    `recipients` names the systems that were given data and have to confirm an erasure.
+    """
 
     key: Ed25519PrivateKey
     parties: Parties
+    erasures: Path
+    recipients: tuple[str, ...] = ()
 
 
 class ConsentDesk:
@@ -36,15 +49,30 @@ class ConsentDesk:
     def __init__(
         self,
         db: sqlite3.Connection,
-        key: Ed25519PrivateKey,
-        parties: Parties,
+        terms: ConsentTerms,
         clock: Clock,
         device_key: DeviceKey,
         count: Callable[[str, int], None],
+        erase: Callable[[sqlite3.Connection, int, PurposeSet], int],
     ) -> None:
-        self._db, self._device_key, self._count = db, device_key, count
-        self.ledger = ConsentLedger(db, key, parties, clock)
+        """Erases again what a restored database brought back; raises StoreError when the ledger cannot be relied on."""
+        self._db, self._clock, self._device_key, self._count = db, clock, device_key, count
+        self.ledger = ConsentLedger(db, terms.key, terms.parties, clock)
         self.gate = IngestGate(self.ledger)
+        self.links = Links(db, clock, count)
+        self.opt_in = DoubleOptIn(db, self.ledger, clock)
+        self._file = ErasureLedger(terms.erasures)
+        self.erasures = Erasures(db, self._file, erase, terms.recipients)
+        if again := self.erasures.replay():
+            log.warning("erased_again_after_restore", entries=again)
+
+    def erase(self, _: sqlite3.Connection, subject: int, purposes: PurposeSet) -> int:
+        """Erases what stood on purposes of a subject, here and with every recipient; how many events here."""
+        return self.erasures.erase(self._clock.wall_us(), subject, purposes)
+
+    def close(self) -> None:
+        """Lets go of the ledger of erasures."""
+        self._file.close()
 
     def take(self, device: str, record: control_pb2.ControlRecord) -> bool:
         """The effect of a change, a fetch or a report of a session; whether the device is to be told something.

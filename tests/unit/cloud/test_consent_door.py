@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,9 +42,12 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def desk(db: sqlite3.Connection) -> Desk:
+def desk(db: sqlite3.Connection, tmp_path: Path) -> Iterator[Desk]:
     """Admission of a consent authority that knows two devices."""
-    return Desk(CAR, OTHER, db=db, consent=ConsentTerms(AUTHORITY, Parties.load()))
+    made = Desk(CAR, OTHER, db=db, consent=ConsentTerms(AUTHORITY, Parties.load(), tmp_path / "erasures.jsonl"))
+    yield made
+    assert made.admission.consent is not None
+    made.admission.consent.close()
 
 
 def test_events_need_a_record_that_is_in_force(desk: Desk) -> None:
