@@ -149,6 +149,12 @@ CONSENT_FETCH_AGAIN_S: Final = 5.0
 """Between two requests of a device for what is in force."""
 CONSENT_FETCHES_MAX: Final = 64
 
+# The door
+DOOR_LINE_BYTES_MAX: Final = 65_536
+DOOR_ANSWER_BYTES_MAX: Final = 64 << 20
+DOOR_CONNECTIONS_MAX: Final = 16
+DOOR_IDLE_S: Final = 300.0
+
 # Stopping
 STOP_S: Final = 5.0
 
