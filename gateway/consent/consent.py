@@ -227,7 +227,10 @@ class Consent:
         used = await self.store.write(in_use)
         idle = self.keyring.ids(
             lambda slot: (
-                slot.subject != 0 and slot.key_id not in used and not self.gate.needs(slot.subject, slot.purposes)
+                slot.subject != 0
+                and slot.purposes != 0  # the key of the visit itself, which its wipe destroys
+                and slot.key_id not in used
+                and not self.gate.needs(slot.subject, slot.purposes)
             )
         )
         now = self._clock.boottime_s()
