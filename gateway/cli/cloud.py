@@ -15,25 +15,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway import log
+from gateway.cli.cloud_run import run
+from gateway.cli.options import BROKER, DB, JSON
 
 if TYPE_CHECKING:
     from gateway.cloud.certify.grade import Grade
     from gateway.identity import Identity
     from gateway.link import Endpoint
-
-DB = click.option(
-    "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("cloud.db"),
-    show_default=True,
-    help="The inbox.",
-)
-BROKER = click.option(
-    "--broker", metavar="URL", default="mqtt://127.0.0.1:1883", show_default=True, help="mqtt://HOST:PORT or mqtts://…"
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per line, for scripts.")
-
 
 FIRST_LOOK = """\b
 A first look, on one machine:
@@ -65,32 +53,7 @@ def cloud() -> None:
     """
 
 
-@cloud.command()
-@click.option(
-    "--identity",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="Folder with the cloud's keys and devices/ID.pub, as `forecourt pki dev` makes it.",
-)
-@BROKER
-@DB
-@click.option("--sink", default="sqlite", show_default=True, help="Where effects go: an installed sink's name.")
-@click.option("--health-port", type=int, help="Serve /live, /ready and /metrics on 127.0.0.1 at this port.")
-@click.option("--log-json", is_flag=True, help="Log events as JSON lines.")
-def run(identity: Path, broker: str, db: Path, sink: str, health_port: int | None, log_json: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C: subscribe, take in, send receipts.
-
-    Devices enrolled later are found by themselves. Kill it whenever you like: what it had receipted is on disk, what
-    it had not is sent again.
-    """
-    log.to_stream(as_json=log_json)
-    from gateway.cloud.process import serve
-    from gateway.cloud.sinks import make_sink
-    from gateway.cloud.sqlite_sink import SqliteSink
-    from gateway.consent.policy import SignalPolicy
-
-    made = SqliteSink(SignalPolicy.load().purposes) if sink == "sqlite" else make_sink(sink)
-    asyncio.run(serve(identity, broker, db, made, health_port))
+cloud.add_command(run)
 
 
 @cloud.command()

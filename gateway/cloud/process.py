@@ -5,26 +5,42 @@ from pathlib import Path
 
 from gateway.clock import SystemClock
 from gateway.cloud import metrics
+from gateway.cloud.consent.desk import ConsentTerms
 from gateway.cloud.enrolled import Enrolled
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.service import Cloud
 from gateway.cloud.sinks import Sink
+from gateway.consent.parties import Parties
 from gateway.health import Health
 from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
 from gateway.tasks import until_signal
 
 
-async def serve(identity: Path, broker: str, db: Path, sink: Sink, health_port: int | None = None) -> None:
+async def serve(
+    identity: Path,
+    broker: str,
+    db: Path,
+    sink: Sink,
+    health_port: int | None = None,
+    *,
+    consent: bool = True,
+    parties: Path | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT with the identity of a folder; ConfigError and StoreError say what is wrong.
 
-    `health_port`: where /live, /ready and /metrics are on this machine; None for nowhere, 0 for any free port.
+    `health_port`: where /live, /ready and /metrics are on this machine; None for nowhere, 0 for any free port. With
+    `consent` it is a consent authority in the name of `parties` (a file; None for the example that ships).
     """
     clock = await asyncio.to_thread(SystemClock)
     who = await asyncio.to_thread(load_cloud, identity)
     tls = await asyncio.to_thread(tls_context, who.tls, clock) if broker.startswith("mqtts:") else None
     endpoint = Endpoint.parse(broker, tls)
-    inbox = await Inbox.open(db, Enrolled(who), clock=clock, sink=sink)
+    terms = None
+    if consent:
+        named = await asyncio.to_thread(Parties.load, parties)
+        terms = ConsentTerms(who.key, named, db.with_name(db.name + "-erasures.jsonl"))
+    inbox = await Inbox.open(db, Enrolled(who), clock=clock, sink=sink, consent=terms)
     try:
         cloud = Cloud(who, endpoint, inbox, clock=clock)
         async with Health(health_port) as health, until_signal() as group:
