@@ -112,6 +112,15 @@ class StreamCursor:
         self.pieces = [SeqRange(self.floor + 1, self.fresh)] if self.fresh > self.floor else []
         return count
 
+    def look_again(self) -> None:
+        """What was passed over may be sent now: everything not on its way is looked at once more."""
+        whole = [SeqRange(self.floor + 1, self.fresh)] if self.fresh > self.floor else []
+        pieces = without(whole, [SeqRange(item.first, item.last) for item in self._sent])
+        if len(pieces) > PIECES_MAX:
+            self.rewind()
+        else:
+            self.pieces = pieces
+
     def advance(self, replayed: bool, after: int, to: int, bags: Sequence[SeqRange], batch: Batch) -> None:
         """`bags` were published; every other number from `after` + 1 to `to` is settled or gone."""
         assert self.fits(replayed, after, to)

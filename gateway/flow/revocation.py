@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from forecourt.v1.consent_pb2 import ConsentSurface
 from forecourt.v1.control_pb2 import ControlRecord, ErasureRequest
 
 from gateway.clock import Clock
@@ -107,8 +108,12 @@ class Revocation:
         self.on_step: list[Callable[[Step], None]] = []
         self._log = Log("flow")
 
-    async def withdraw(self, subject: int, purposes: PurposeSet) -> WithdrawalDone:
+    async def withdraw(
+        self, subject: int, purposes: PurposeSet, surface: ConsentSurface | None = None
+    ) -> WithdrawalDone:
         """Takes `purposes` of `subject` out of force now, and returns when nothing of them can be read or sent.
+
+        `surface`: where the guest said it on this device, to be told to the authority; None where it knows already.
 
         The gate is shut before anything is awaited. Raises InputError for what cannot be withdrawn, and StoreError
         when the disk refuses: then the gate stays shut, and the caller tries again. Withdrawing twice does no harm.
@@ -120,10 +125,10 @@ class Revocation:
         async with self._consent.changing:
             narrowing = await asyncio.to_thread(gate.narrowing, subject, purposes)
             try:
-                written = await self._store.write(lambda db: self._write(db, subject, purposes, narrowing))
+                written = await self._store.write(lambda db: self._write(db, subject, purposes, narrowing, surface))
                 purged, resealed = written.purged, written.resealed
             except StoreFull:
-                written = await self._store.write(lambda db: self._write(db, subject, purposes, None))
+                written = await self._store.write(lambda db: self._write(db, subject, purposes, None, surface))
                 purged, resealed = await self._shrink(written.intent, narrowing)
             gate.replace(written.state.grants, written.state.version)
             self._at(Step.WRITTEN)
@@ -145,13 +150,23 @@ class Revocation:
             self._log.warning("withdrawals_finished_at_start", count=len(intents))
         return len(intents)
 
-    def _write(self, db: sqlite3.Connection, subject: int, gone: PurposeSet, narrowing: Narrowing | None) -> _Written:
+    def _write(
+        self,
+        db: sqlite3.Connection,
+        subject: int,
+        gone: PurposeSet,
+        narrowing: Narrowing | None,
+        surface: ConsentSurface | None,
+    ) -> _Written:
         """All or nothing, and the request for erasure first: the cloud learns of it before it learns of the gaps.
 
         Without `narrowing` the rows stay for `_shrink`; the intent sees to it that they are not forgotten.
         """
         request = ErasureRequest(id=secrets.randbits(63), subject=subject, purposes=map(int, purposes_of(gone)))
         self._outbox.control_now(db, ControlRecord(at_us=self._clock.wall_us(), erasure=request))
+        if surface is not None:
+            change = self._consent.narrow_now(db, subject, gone, surface)
+            self._outbox.control_now(db, ControlRecord(at_us=self._clock.wall_us(), consent=change))
         state = ledger.withdraw(db, subject, gone)
         intent = ledger.note(db, subject, gone)
         if narrowing is None:

@@ -99,7 +99,7 @@ class Uplink:
     ) -> None:
         """`records` names the record of consent of (subject, purpose); `on_command` is CommandRouter.offer."""
         self._settings = settings or UplinkSettings()
-        self._outbox, self._clock, self._presence = outbox, clock, presence
+        self._outbox, self._gate, self._clock, self._presence = outbox, gate, clock, presence
         self._budget = budget or Budget()
         self._commits = store.on_commit
         self._store = store
@@ -239,6 +239,7 @@ class Uplink:
             if self._answers.misjudged:
                 self._answers.misjudged = False
                 self._announce(connection)
+            self._window.look_again(self._gate.version)
             self._answers.overdue(now_s)
             self._answers.dictionaries(now_s)
             self._budget.date(self._clock.wall_us(), self._clock.quality() is not ClockQuality.UNTRUSTED)

@@ -91,6 +91,7 @@ class SendWindow:
         self.cursors = {stream: StreamCursor(stream, floor[stream], last[stream]) for stream in Stream}
         self._reserve = urgent_reserve
         self._ratio = fresh_per_backlog
+        self._version: int | None = None
         self._fresh_run = dict.fromkeys(Rank, 0)
         self._lanes = [
             Lane(self.cursors[stream], replayed)
@@ -191,6 +192,14 @@ class SendWindow:
             for sent in self.cursors[stream].sent
             if any(item.first <= sent.first and sent.last <= item.last for item in ranges)
         ]
+
+    def look_again(self, version: int) -> None:
+        """The gate may let more leave than before: with a new `version` of it, what it held is looked at once more."""
+        if version != self._version:
+            self._version = version
+            for cursor in self.cursors.values():
+                cursor.look_again()
+            self._unblock()
 
     def rewind(self) -> int:
         """Everything on its way may be gone, in all streams; returns how many events that are."""

@@ -41,7 +41,7 @@ class Head:
                 self.expired += events
             case GapReason.EVICTED:
                 self.evicted += events
-            case GapReason.REVOKED:
+            case GapReason.REVOKED | GapReason.WIPED:
                 self.purged += events
             case GapReason.CORRUPT | GapReason.QUARANTINED:
                 self.quarantined += events

@@ -197,8 +197,12 @@ class Outbox:
         return withdraw.withdraw_rows(self._core, db, subject, gone, narrowing, bags_max)
 
     def erase_subject(self, db: sqlite3.Connection, subject: int, bags_max: int = 1 << 62) -> Withdrawn:
-        """Purges every bag of a subject."""
-        return withdraw.withdraw_rows(self._core, db, subject, -1, None, bags_max)
+        """Purges every bag of a subject, whose visit is over; gaps say WIPED."""
+        return withdraw.withdraw_rows(self._core, db, subject, -1, None, bags_max, GapReason.WIPED)
+
+    def waiting(self, db: sqlite3.Connection, subject: int) -> int:
+        """How many events of a subject wait to be sent or received."""
+        return withdraw.left(db, subject)
 
     def key_ids(self, db: sqlite3.Connection) -> set[int]:
         """Ids of the keys that any row needs."""

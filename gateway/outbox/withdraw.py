@@ -50,6 +50,7 @@ def withdraw_rows(
     gone: PurposeSet,
     narrowing: Narrowing | None,
     bags_max: int = 1 << 62,
+    reason: GapReason = GapReason.REVOKED,
 ) -> Withdrawn:
     """Shrinks or purges every bag of `subject` that stands on a purpose in `gone`; numbers stay, gaps tell the rest.
 
@@ -75,10 +76,10 @@ def withdraw_rows(
                     resealed += row.events
             db.executemany(f"delete from {table(stream)} where first_seq = ?", [(row[0],) for row in lost])
             purged += one.took(stream, lost)
-            one.gap(stream, of_bags(lost), GapReason.REVOKED)
+            one.gap(stream, of_bags(lost), reason)
             core.flights.release(stream, [row[0] for row in lost])
         db.execute("delete from quarantined where subject = ? and purposes & ? <> 0", (subject, gone))
-    return Withdrawn(purged, resealed, _left(db, subject) - resealed, more=budget == 0)
+    return Withdrawn(purged, resealed, left(db, subject) - resealed, more=budget == 0)
 
 
 def key_ids(db: sqlite3.Connection) -> set[int]:
@@ -144,7 +145,7 @@ def _replace(one: Change, stream: Stream, old: Row, new: Row) -> None:
     one.heads[stream].bytes += cost(len(new.sealed)) - cost(len(old.sealed))
 
 
-def _left(db: sqlite3.Connection, subject: int) -> int:
+def left(db: sqlite3.Connection, subject: int) -> int:
     """Pending events of a subject."""
     query = "select coalesce(sum(count), 0) from {} where subject = ? and state = {}"
     return sum(db.execute(query.format(table(stream), PENDING), (subject,)).fetchone()[0] for stream in Stream)

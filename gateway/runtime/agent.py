@@ -13,9 +13,12 @@ from gateway.flow import schema as flow_schema
 from gateway.flow.budget import Budget
 from gateway.flow.builtin import register_builtin
 from gateway.flow.commands import CommandRouter
+from gateway.flow.consent_sync import ConsentSync
 from gateway.flow.presence import Presence
 from gateway.flow.revocation import Revocation, WithdrawalDone
 from gateway.flow.uplink import Uplink
+from gateway.guest import GuestDesk, Parts
+from gateway.guest.session import schema as guest_schema
 from gateway.health import Health
 from gateway.log import Log
 from gateway.model import Appended, Event, Kind, PurposeSet, Stream, ValueType
@@ -53,11 +56,12 @@ class _Rooms:
             options.folder,
             clock=options.clock,
             bytes_max=options.store_bytes_max,
-            migrations=[Consent.migrations, Outbox.migrations, flow_schema.schema, local_grants.schema],
+            migrations=[Consent.migrations, Outbox.migrations, flow_schema.schema, local_grants.schema, guest_schema],
         )
         consent = None
         try:
-            consent = await Consent.open(store, options.folder, options.clock)
+            keys = options.identity.cloud_keys if options.authority else ()
+            consent = await Consent.open(store, options.folder, options.clock, authority=keys)
             outbox = await Outbox.open(
                 store,
                 device=options.identity.device,
@@ -97,6 +101,9 @@ class Agent:
             capabilities=lambda: self.commands.kinds,
             pack=lambda state: pack(topics.state, state, options.identity.key),
         )
+        self.sync = (
+            ConsentSync(consent, replies=outbox, clock=self.clock, withdraw=self._narrow) if options.authority else None
+        )
         self.uplink = Uplink(
             store,
             outbox,
@@ -109,8 +116,18 @@ class Agent:
             budget=Budget(options.budget),
             settings=options.uplink,
             on_command=self.commands.offer,
+            consent=self.sync,
         )
         self.revocation = Revocation(store, outbox, consent, self.uplink, self.clock)
+        self.desk: GuestDesk | None = None
+        if self.sync is not None:
+            self.desk = self.sync.sessions = GuestDesk(
+                Parts(
+                    store, outbox, consent, self.revocation, self.uplink, self.clock, options.identity.key,
+                    self._take_subject, options.lease_s,
+                )
+            )  # fmt: skip
+            self.sync.register(self.commands)
         register_builtin(self.commands, outbox.epoch, self.uplink.resend, self.revocation.withdraw)
         self._dead: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         store.on_fatal.append(self._on_fatal)
@@ -137,6 +154,9 @@ class Agent:
             async with Health(options.health_port, options.health_host) as health:
                 agent = cls(options, rooms.store, rooms.consent, rooms.outbox, health)
                 await agent.revocation.finish_intents()
+                if agent.sync is not None and agent.desk is not None:
+                    await agent.desk.start()
+                    await agent.sync.open()
                 await local_grants.apply(rooms.store, rooms.consent, options.grants)
                 log.info("agent_open", device=options.identity.device, rescued=rooms.store.rescued)
                 yield agent
@@ -173,6 +193,12 @@ class Agent:
         """Takes consent back; see Revocation.withdraw."""
         return await self.revocation.withdraw(subject, purposes)
 
+    def _take_subject(self, subject: int) -> None:
+        self.subject = subject
+
+    def _narrow(self, subject: int, purposes: PurposeSet) -> Awaitable[WithdrawalDone]:
+        return self.revocation.withdraw(subject, purposes)
+
     # Running
 
     async def run(self, *parts: Part) -> None:
@@ -183,6 +209,8 @@ class Agent:
                 group.create_task(self.uplink.run(), name="uplink")
                 group.create_task(self.commands.run(), name="commands")
                 group.create_task(self.health.run(), name="health")
+                if self.sync is not None:
+                    group.create_task(self.sync.run(), name="consent")
                 group.create_task(self._look_after(), name="care")
                 group.create_task(self._check_damage(), name="damage")
                 for index, part in enumerate(parts):

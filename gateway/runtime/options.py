@@ -13,7 +13,7 @@ from gateway.flow.budget import BudgetSettings
 from gateway.flow.uplink import UplinkSettings
 from gateway.identity import Identity, TrustedTime, tls_context
 from gateway.identity.keystore import load
-from gateway.limits import STORE_BYTES_DEFAULT
+from gateway.limits import CONSENT_LEASE_S, STORE_BYTES_DEFAULT
 from gateway.link import Endpoint
 from gateway.model import Stream
 from gateway.outbox import Quotas
@@ -41,6 +41,8 @@ class AgentOptions:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     subject: int = 0
     grants: tuple[Grant, ...] = ()
+    authority: bool = False
+    lease_s: int = CONSENT_LEASE_S
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     version: str = "0.1.0"

@@ -1,0 +1,18 @@
+"""The guest's visit on a device: session, wipe, and what surfaces may ask for; must never know a socket or a page."""
+
+from gateway.guest.desk import GuestDesk, Parts
+from gateway.guest.session import SessionState
+from gateway.guest.views import ConsentRow, ConsentView, Erased, SessionView
+from gateway.guest.wipe import Wipeable, WipeReport
+
+__all__ = [
+    "ConsentRow",
+    "ConsentView",
+    "Erased",
+    "GuestDesk",
+    "Parts",
+    "SessionState",
+    "SessionView",
+    "WipeReport",
+    "Wipeable",
+]
