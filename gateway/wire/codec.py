@@ -20,6 +20,7 @@ from gateway.limits import (
 from gateway.model import Event, Kind, Signal, ValueType
 from gateway.wire.columns import ColumnEncoder, Decoded, decode_columns
 from gateway.wire.dictionary import Types
+from gateway.wire.extent import COLUMNS, ROWS, check_extent
 from gateway.wire.rows import decode_rows, encode_rows
 
 IDENTITY: Final = int(event_pb2.CODEC_IDENTITY)
@@ -79,6 +80,7 @@ def decode(codec: int, body: bytes, first_seq: int, count: int, types: Types) ->
     if codec not in (IDENTITY, ROWS_ZSTD, COLUMNS_ZSTD):
         raise InputError("a codec that this version does not know")
     plain = body if codec == IDENTITY else _decompress(body)
+    check_extent(plain, COLUMNS if codec == COLUMNS_ZSTD else ROWS)
     try:
         if codec == COLUMNS_ZSTD:
             return decode_columns(plain, first_seq, count, types)

@@ -171,9 +171,9 @@ def _put_integers(column: event_pb2.Column, values: Sequence[int]) -> None:
 
 def _sums(column: event_pb2.Column, count: int) -> list[int]:
     """The running sums of a column, not yet repeated up to `count`; never empty."""
-    deltas = column.deltas[:]
-    if not 1 <= len(deltas) <= count:
+    if not 1 <= len(column.deltas) <= count:
         raise InputError("a column has no value, or more than events")
+    deltas = column.deltas[:]
     return list(accumulate(deltas)) if len(deltas) > 1 else deltas
 
 

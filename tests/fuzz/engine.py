@@ -15,8 +15,8 @@ from tests.fuzz.targets import Target
 FAILURES_KEPT = 5
 INPUT_CPU_S = 2.0
 """What one input may take: a hundred times what the dearest one that is known takes."""
-INPUT_MEMORY_BYTES = 192 << 20
-"""By how much one input may raise the memory of the process: 4 MB of empty messages, unpacked, take 124 MB."""
+INPUT_MEMORY_BYTES = 96 << 20
+"""By how much one input may raise the memory of the process: a batch of 1 MB of empty bags takes half of that."""
 TOLD_EACH_S = 0.5
 
 
