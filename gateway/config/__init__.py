@@ -6,9 +6,11 @@ from gateway.config.problems import Key, Mistakes, Problem, did_you_mean
 from gateway.config.roles import reference_page, roles, settings_of
 from gateway.config.sections import (
     AgentSettings,
+    ConsentAuthority,
     ConsentSettings,
     DailyBytes,
     DeviceSettings,
+    DoorSettings,
     FlowSettings,
     GrantSettings,
     HealthSettings,
@@ -21,10 +23,12 @@ from gateway.config.sections import (
 __all__ = [
     "AgentSettings",
     "Checked",
+    "ConsentAuthority",
     "ConsentSettings",
     "DailyBytes",
     "DeviceSettings",
     "Document",
+    "DoorSettings",
     "FlowSettings",
     "GrantSettings",
     "HealthSettings",

@@ -10,6 +10,7 @@ from gateway.config.fields import section, setting
 from gateway.limits import (
     ACK_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
+    CONSENT_LEASE_S,
     DEVICE_ID_BYTES_MAX,
     KEEPALIVE_S,
     RECEIPT_TIMEOUT_S,
@@ -31,6 +32,13 @@ class LogLevel(Enum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class ConsentAuthority(Enum):
+    """Whose word counts about a guest."""
+
+    NONE = "none"
+    CLOUD = "cloud"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +123,24 @@ class ConsentSettings:
     subject: int = setting(
         0, doc="random handle of the guest whose data this device collects; 0: nobody's", low=0, high=(1 << 63) - 1
     )
+    authority: ConsentAuthority = setting(
+        ConsentAuthority.NONE,
+        doc="whose word counts: none for the grants of this file alone (a desk), "
+        "cloud for visits of guests whose yes the cloud countersigns",
+    )
+    lease_s: int = setting(
+        CONSENT_LEASE_S,
+        doc="without word from the authority, collection about a guest ends after this time; a showroom takes 3600",
+        unit="s",
+        low=60,
+        high=CONSENT_LEASE_S,
+    )
     grant: tuple[GrantSettings, ...] = setting((), doc="grants given on this device")
 
     def mistakes(self) -> Iterator[tuple[str, str, str]]:
-        """A grant belongs to somebody."""
+        """A grant belongs to somebody, and to nobody whom an authority speaks for."""
+        if self.authority is ConsentAuthority.CLOUD and (self.grant or self.subject):
+            yield "authority", "is cloud beside a subject or grants in this file", "take those out: guests say it"
         if self.grant and not self.subject:
             yield "grant", "belongs to nobody", "set consent.subject to a random number above 0"
 
@@ -162,6 +184,14 @@ class HealthSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoorSettings:
+    """A Unix socket where apps on this machine and `forecourt consent` ask for the visit; needs consent.authority."""
+
+    path: Path | None = setting(None, doc="the socket, such as /run/forecourt/door; none: no door")
+    users: tuple[int, ...] = setting((), doc="ids of users who may ask, beside the agent's own and root")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is written to standard error."""
 
@@ -179,4 +209,5 @@ class AgentSettings:
     consent: ConsentSettings = section(ConsentSettings, doc="whose data this is, and the grants given here")
     flow: FlowSettings = section(FlowSettings, doc="what leaves, and how fast")
     health: HealthSettings = section(HealthSettings, doc="the local health page")
+    door: DoorSettings = section(DoorSettings, doc="a socket for apps on this machine")
     log: LogSettings = section(LogSettings, doc="what is written to standard error")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from gateway.consent.canonical import canonical
 from gateway.consent.record import ConsentRecord, RecordRefused, read_record, verify_chain
 from gateway.errors import InputError
 
@@ -42,3 +43,19 @@ def verified(files: Sequence[tuple[str, bytes]], keys: Sequence[Ed25519PublicKey
             return Verified(good, f"{name}: {why}")
         good.append((name, record))
     return Verified(good, "")
+
+
+def keep(records: Sequence[Any], folder: Path) -> list[Path]:
+    """Writes records (as JSON content, oldest first) as files in their canonical form; raises InputError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for content in records:
+        try:
+            name = f"{content['record']['pii_principal_id']}-{content['record']['version']:06}.json"
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError("that is no record of consent") from error
+        path = folder / Path(name).name
+        path.write_bytes(canonical(content))
+        path.chmod(0o600)
+        written.append(path)
+    return written

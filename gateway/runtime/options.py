@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.config import AgentSettings, ConsentSettings
+from gateway.config import AgentSettings, ConsentAuthority, ConsentSettings
 from gateway.consent import Grant
 from gateway.errors import ConfigError
 from gateway.flow.budget import BudgetSettings
@@ -43,6 +43,8 @@ class AgentOptions:
     grants: tuple[Grant, ...] = ()
     authority: bool = False
     lease_s: int = CONSENT_LEASE_S
+    door: Path | None = None
+    door_users: tuple[int, ...] = ()
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     version: str = "0.1.0"
@@ -92,6 +94,10 @@ def options_of(settings: AgentSettings, clock: Clock) -> AgentOptions:
         ),
         subject=settings.consent.subject,
         grants=grants_of(settings.consent),
+        authority=settings.consent.authority is ConsentAuthority.CLOUD,
+        lease_s=settings.consent.lease_s,
+        door=settings.door.path,
+        door_users=settings.door.users,
         health_port=settings.health.port,
         health_host=settings.health.host,
         trusted=trusted,
