@@ -1,4 +1,4 @@
-"""A group of tasks that a signal ends in good order; must never be nested, since signals belong to the process."""
+"""An event that a signal sets, and a group that it ends in good order; must never be nested: signals are the process's."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group that SIGTERM and SIGINT cancel; a second signal ends the process at once. Errors of tasks come out."""
+async def signalled() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -22,24 +22,32 @@ async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
 
     for number in numbers:
         loop.add_signal_handler(number, asked)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
 
-    async def end() -> None:
+
+@asynccontextmanager
+async def until_signal() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group that SIGTERM and SIGINT cancel, see `signalled`. Errors of its tasks come out as they are."""
+
+    async def end(stop: asyncio.Event) -> None:
         await stop.wait()
         raise _Stopped
 
-    with contextlib.suppress(_Stopped):
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(end(), name="signals")
-                yield group
-        except BaseExceptionGroup as problems:
-            _, others = problems.split(_Stopped)
-            if others is not None:
-                raise first_of(others) from None
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
-                signal.signal(number, before[number])
+    async with signalled() as stop:
+        with contextlib.suppress(_Stopped):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(end(stop), name="signals")
+                    yield group
+            except BaseExceptionGroup as problems:
+                _, others = problems.split(_Stopped)
+                if others is not None:
+                    raise first_of(others) from None
 
 
 def first_of(problems: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -188,9 +188,9 @@ def _run(serve: Any) -> None:
     """Runs until SIGINT or SIGTERM."""
 
     async def main() -> None:
-        from simulators.serving import until_told
+        from gateway.tasks import signalled
 
-        async with until_told() as stop:
+        async with signalled() as stop:
             serving: Coroutine[Any, Any, None] = serve(stop)
             await serving
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from gateway.tasks import first_of, until_signal
+from gateway.tasks import first_of, signalled, until_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -26,6 +26,18 @@ async def test_a_signal_ends_the_group_quietly(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         await asyncio.Event().wait()
     assert ended == ["work"]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_sets_an_event(number: signal.Signals) -> None:
+    """Once; from then on, as before the block, a signal does what it did."""
+    before = signal.getsignal(number)
+    async with signalled() as stop:
+        assert not stop.is_set()
+        os.kill(os.getpid(), number)
+        await stop.wait()
+        assert signal.getsignal(number) is signal.SIG_DFL
     assert signal.getsignal(number) is before
 
 

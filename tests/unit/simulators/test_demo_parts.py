@@ -8,7 +8,6 @@ import pytest
 from gateway.consent import SignalPolicy
 from gateway.errors import ConfigError
 from gateway.model import Books, Purpose, purpose_set
-from simulators.demo.catalogue import datatype
 from simulators.demo.display import View, render, spark
 from simulators.demo.marks import p99
 from simulators.demo.options import DemoOptions, Outage
@@ -88,15 +87,6 @@ def test_the_plan_names_what_may_be_kept(tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(plan.text, "utf-8")
     assert PlanFile.read(file).plan.paths == ("Vehicle.Speed",)
-
-
-def test_types_fit_what_a_recording_shows() -> None:
-    """The narrowest type that holds all values."""
-    assert datatype([True, False]) == "boolean"
-    assert datatype([1, -2]) == "int64"
-    assert datatype([1, 2.5]) == "double"
-    assert datatype([10**19]) == "double"
-    assert datatype(["a", 1]) == datatype([True, 1]) == "string"
 
 
 def test_the_display_shows_the_books() -> None:
