@@ -167,7 +167,8 @@ class ConsentSync:
 
     async def _ask(self) -> None:
         records, self._records = self._records, set()
-        for subject, raw in await self._consent.store.read(lambda db: _holding(db, records)):
+        behind = self._told is not None and self._told < self._applied  # the authority forgot what it had said
+        for subject, raw in await self._consent.store.read(lambda db: _holding(db, None if behind else records)):
             await self._fetch(subject, raw)
         if self._hold() is not Hold.NONE or self._wanted:
             self._wanted = False
@@ -208,13 +209,13 @@ class ConsentSync:
             log.debug("consent_is_current", epoch=self._applied)
 
 
-def _holding(db: sqlite3.Connection, records: set[str]) -> list[tuple[int, bytes]]:
-    """Subject and record of those in which one of `records` is named."""
+def _holding(db: sqlite3.Connection, records: set[str] | None) -> list[tuple[int, bytes]]:
+    """Subject and record of those in which one of `records` is named; None: of all."""
     return [
         (held.subject, held.raw)
-        for held in (all_held(db) if records else ())
+        for held in (all_held(db) if records is None or records else ())
         if held.record is not None
-        and records & {held.record.record_id, *(one.record_id for one in held.record.purposes)}
+        and (records is None or records & {held.record.record_id, *(one.record_id for one in held.record.purposes)})
     ]
 
 

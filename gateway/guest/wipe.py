@@ -115,6 +115,7 @@ class Wipe:
         """What may leave leaves, for a moment."""
         until_s = time.monotonic() + self.flush_s
         while online() and time.monotonic() < until_s:
+            await self._outbox.flush()
             if not await self._store.read(lambda db: self._outbox.waiting(db, subject)):
                 return
             await asyncio.sleep(0.02)

@@ -17,6 +17,7 @@ from gateway.cloud.schema import open_beside
 from gateway.consent.notices import notice
 from gateway.consent.parties import Parties
 from gateway.consent.states import ConsentState
+from gateway.flow.uplink import UplinkSettings
 from gateway.identity import CloudIdentity, load_cloud
 from gateway.identity.keystore import load
 from gateway.identity.pki import Pki, make_dev_pki
@@ -157,6 +158,7 @@ class Loop:
             endpoint=Endpoint("127.0.0.1", self.network.port),
             clock=self.clock,
             store_bytes_max=16 << 20,
+            uplink=UplinkSettings(receipt_timeout_s=2.0, resync_s=0.1),
             subject=subject,
             authority=True,
         )

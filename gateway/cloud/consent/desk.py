@@ -145,6 +145,8 @@ class ConsentDesk:
             self._count("consent_records_restored", 1)
         if fetch.subject:
             self._session(device, fetch.subject)
+        if fetch.epoch > self.ledger.epoch(device):
+            self.ledger.raise_epoch(device, fetch.epoch)
         self._ask_all(device)
         return True
 

@@ -199,10 +199,11 @@ class ConsentLedger:
         row = self._db.execute("select epoch from consent_epoch where device = ?", (device,)).fetchone()
         return int(row[0]) if row else 0
 
-    def raise_epoch(self, device: str) -> int:
-        """What is in force on the device has changed."""
+    def raise_epoch(self, device: str, beyond: int = 0) -> int:
+        """What is in force on the device has changed. `beyond`: what it has applied, if we forgot that we said so."""
         self._db.execute(
-            "insert into consent_epoch values(?, 1) on conflict do update set epoch = epoch + 1", (device,)
+            "insert into consent_epoch values(?1, ?2 + 1) on conflict do update set epoch = max(epoch, ?2) + 1",
+            (device, min(beyond, SUBJECT_MAX - 1)),
         )
         return self.epoch(device)
 

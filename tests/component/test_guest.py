@@ -1,0 +1,201 @@
+"""A guest's visit on a device: one at a time, nothing of it left at its end, and no cut in between undoes that."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway.consent.slots import FREE, Slot, SlotFile
+from gateway.consent.states import ConsentState
+from gateway.errors import InputError
+from gateway.guest import GuestDesk, SessionState
+from gateway.guest.session import MOVES, Session, load, mirrored, open_canary
+from gateway.guest.wipe import WipeStep, search
+from gateway.model import Purpose, Scope
+from tests.kit.consent_loop import DRIVING, PROFILE, Car, loop
+
+pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
+
+
+def desk_of(car: Car) -> GuestDesk:
+    """The desk of a device with an authority."""
+    assert car.agent.desk is not None
+    return car.agent.desk
+
+
+async def visit(car: Car, *purposes: Purpose) -> int:
+    """A guest comes and says yes; the handle."""
+    view = await desk_of(car).open("head_unit", "de")
+    car.subject = view.subject
+    await desk_of(car).grant(purposes)
+    return view.subject
+
+
+def keys_of(folder: Path, subject: int) -> int:
+    """Keys of a subject in the file itself."""
+    file = SlotFile(folder)
+    slots = [Slot.unpack(raw) for raw in file.read() if raw != FREE]
+    file.close()
+    return sum(slot is not None and slot.subject == subject for slot in slots)
+
+
+async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
+    """Granted, countersigned, sent, withdrawn, exported, ended: then neither row, key, record nor tracer is left."""
+    async with loop(tmp_path) as one:
+        await one.cloud_up()
+        async with one.car(subject=0) as car:
+            await car.runs()
+            desk = desk_of(car)
+            assert desk.session() is None
+            subject = await visit(car, DRIVING, PROFILE)
+            await car.until(lambda: car.may_leave(DRIVING, PROFILE))
+            rows = {row.purpose: row for row in (await desk.status()).rows}
+            assert rows[DRIVING].state is ConsentState.GIVEN
+            assert rows[DRIVING].scope is Scope.CLOUD
+            assert rows[DRIVING].confirmed
+            assert rows[Purpose.MARKETING_EMAIL].needs_double_opt_in
+            assert await car.append(DRIVING, PROFILE, count=5) == 5
+            await desk.withdraw([DRIVING])
+            assert await car.append(DRIVING) == 0
+            exported = json.loads(await desk.export())
+            assert exported["consent"]["driving_behaviour"]["state"] == "withdrawn"
+            assert exported["visit"]["handle"] == f"{subject:016x}"
+            assert len(await desk.receipts()) == 1
+            assert await car.agent.drained(20)
+            one.network.cut()
+            assert await car.append(PROFILE, count=9) == 9
+            report = await desk.end()
+            assert (report.rows, report.canaries_found) == (9, 0)
+            assert report.bytes_scanned > 10 << 20
+            assert desk.session() is None
+            assert car.agent.subject == 0
+            assert await asyncio.to_thread(keys_of, tmp_path / "car-1", subject) == 0
+            assert (await car.agent.consent.held(subject)).record is None
+            one.network.heal()
+            car.agent.uplink.link.hurry()
+            assert await car.agent.drained(20)
+            assert (await car.agent.outbox.books()).balanced
+        gaps = await one.rows("select reason, sum(last - first + 1) from gap where stream = 2 group by reason")
+        assert (6, 9) in gaps
+        assert await one.rows("select count(*) from consent_session where ended_us is not null") == [(1,)]
+
+
+async def test_two_guests_are_never_one(tmp_path: Path) -> None:
+    """A second is refused while the first is here; afterwards he gets another handle and sees nothing of the first."""
+    async with loop(tmp_path) as one:
+        await one.cloud_up()
+        async with one.car(subject=0) as car:
+            await car.runs()
+            desk = desk_of(car)
+            first = await visit(car, DRIVING)
+            await car.until(lambda: car.may_leave(DRIVING))
+            assert await car.append(DRIVING, count=3) == 3
+            with pytest.raises(InputError, match="another guest is here"):
+                await desk.open("kiosk", "en")
+            await desk.end()
+            second = await visit(car, PROFILE)
+            assert second != first
+            rows = {row.purpose: row.state for row in (await desk.status()).rows}
+            assert rows[DRIVING] is ConsentState.UNKNOWN
+            assert await car.append(DRIVING) == 0
+            assert f"{first:016x}" not in (await desk.export()).decode()
+            await desk.end()
+            for ask in (desk.end, desk.status, desk.export, desk.erase, desk.receipts):
+                with pytest.raises(InputError, match="no visit"):
+                    await ask()
+
+
+@pytest.mark.parametrize("step", [step for step in WipeStep if step is not WipeStep.DONE], ids=lambda s: s.value)
+async def test_a_cut_within_a_wipe_is_made_good_at_the_next_start(tmp_path: Path, step: WipeStep) -> None:
+    """The files as they are after each step, opened again: the wipe is finished before the guest's door opens."""
+    async with loop(tmp_path) as one:
+        async with one.car(subject=0) as car:
+            subject = await visit(car, DRIVING)
+            assert await car.append(DRIVING, count=50) == 50
+            desk = desk_of(car)
+            desk.wipe.flush_s = 0.0
+
+            def stop(reached: WipeStep) -> None:
+                if reached is step:
+                    raise Cut
+
+            desk.wipe.on_step.append(stop)
+            with pytest.raises(Cut):
+                await desk.end()
+            await asyncio.to_thread(shutil.copytree, tmp_path / "car-1", tmp_path / "copy")
+        await asyncio.to_thread(shutil.rmtree, tmp_path / "car-1")
+        await asyncio.to_thread(shutil.move, tmp_path / "copy", tmp_path / "car-1")
+        async with one.car(subject=0) as car:
+            desk = desk_of(car)
+            if step in (WipeStep.STOPPED, WipeStep.FLUSHED):  # nothing was written: the visit goes on, and ends again
+                view = desk.session()
+                assert view is not None
+                assert view.state is SessionState.OPEN
+                desk.wipe.flush_s = 0.0
+                await desk.end()
+            assert desk.session() is None
+            assert await asyncio.to_thread(keys_of, tmp_path / "car-1", subject) == 0
+            assert await car.agent.store.read(lambda db: car.agent.outbox.waiting(db, subject)) == 0
+            assert (await car.agent.outbox.books()).balanced
+            await visit(car, DRIVING)
+
+
+class Cut(Exception):
+    """The power fails here."""
+
+
+async def test_a_trace_blocks_the_next_guest(tmp_path: Path) -> None:
+    """Somebody left the tracer of the visit in a file of the device: the wipe fails until it is gone."""
+    async with loop(tmp_path) as one, one.car(subject=0) as car:
+        await visit(car, DRIVING)
+        desk = desk_of(car)
+        desk.wipe.flush_s = 0.0
+        now = await car.agent.store.read(load)
+        tracer = open_canary(car.agent.consent.gate.key(now.key_id), now.sealed)
+        trace = tmp_path / "car-1" / "cache.txt"
+        await asyncio.to_thread(trace.write_text, f"seat of {tracer.hex()}", "utf-8")
+        report = await desk.end()
+        assert report.canaries_found == 1
+        view = desk.session()
+        assert view is not None
+        assert view.state is SessionState.WIPE_FAILED
+        with pytest.raises(InputError, match="could not be wiped"):
+            await desk.open()
+        await asyncio.to_thread(trace.unlink)
+        assert (await desk.end()).clean
+        await desk.open()
+
+
+async def test_a_visit_outlives_a_restart(tmp_path: Path) -> None:
+    """The same handle, the same consent, the sources read for the same guest."""
+    async with loop(tmp_path) as one:
+        async with one.car(subject=0) as car:
+            subject = await visit(car, DRIVING)
+        async with one.car(subject=0) as car:
+            assert car.agent.subject == subject
+            car.subject = subject
+            assert await car.append(DRIVING) == 1
+
+
+def test_every_move_of_a_visit() -> None:
+    """What the table forbids raises."""
+    for state in SessionState:
+        for after in SessionState:
+            if after in MOVES[state]:
+                assert Session(state).moved(after).state is after
+            else:
+                with pytest.raises(InputError):
+                    Session(state).moved(after)
+
+
+def test_the_search_finds_every_form(tmp_path: Path) -> None:
+    """Raw, hex in both cases, base64; not its complement, which is how the intent holds it."""
+    tracer = bytes(range(100, 116))
+    forms = [tracer, tracer.hex().encode(), tracer.hex().upper().encode(), b"ZGVmZ2hpamtsbW5vcHFycw=="]
+    for index, form in enumerate(forms):
+        (tmp_path / f"{index}").write_bytes(b"before" + form + b"after")
+    (tmp_path / "mirror").write_bytes(mirrored(tracer))
+    (tmp_path / "empty").write_bytes(b"")
+    assert search(sorted(tmp_path.iterdir()), tracer)[1] == 4
