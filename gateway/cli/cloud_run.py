@@ -32,6 +32,17 @@ from gateway.cli.options import BROKER, DB
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="TOML file that names the controller and the place for records of consent; without it an example does.",
 )
+@click.option(
+    "--door",
+    type=click.Path(path_type=Path),
+    help="Unix socket where `forecourt consent … --subject HEX` and apps ask the authority.",
+)
+@click.option("--door-user", "door_users", type=int, multiple=True, help="Id of a user who may ask, beside this one.")
+@click.option(
+    "--courier",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for requests to confirm marketing, instead of sending them; for a desk.",
+)
 @click.option("--health-port", type=int, help="Serve /live, /ready and /metrics on 127.0.0.1 at this port.")
 @click.option("--log-json", is_flag=True, help="Log events as JSON lines.")
 def run(
@@ -41,6 +52,9 @@ def run(
     sink: str,
     consent: str,
     parties: Path | None,
+    door: Path | None,
+    door_users: tuple[int, ...],
+    courier: Path | None,
     health_port: int | None,
     log_json: bool,
 ) -> None:
@@ -57,4 +71,13 @@ def run(
 
     made = SqliteSink(SignalPolicy.load().purposes) if sink == "sqlite" else make_sink(sink)
     required = consent == "required"
-    asyncio.run(serve(identity, broker, db, made, health_port, consent=required, parties=parties))
+    asyncio.run(
+        serve(
+            *(identity, broker, db, made, health_port),
+            consent=required,
+            parties=parties,
+            door=door,
+            door_users=door_users,
+            courier=courier,
+        )
+    )

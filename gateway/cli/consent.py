@@ -28,6 +28,7 @@ DOOR = click.option(
 SUBJECT = click.option("--subject", metavar="HEX", help="Handle of the visit; only at the door of the cloud kit.")
 SURFACE = click.option("--surface", help="Where the guest said it: head_unit, kiosk, phone or staff.")
 LANGUAGE = click.option("--language", help="Language of the text that was shown: de or en.")
+_CONFIRMED = {True: "confirmed", False: "not confirmed yet"}
 PURPOSES = click.argument("purposes", nargs=-1, required=True)
 
 
@@ -140,12 +141,57 @@ def erase(door: Path, subject: str | None, as_json: bool) -> None:
 
 @consent.command()
 @DOOR
-@SUBJECT
+@click.option("--subject", metavar="HEX", required=True, help="Handle of the visit.")
+@JSON
+def spread(door: Path, subject: str, as_json: bool) -> None:
+    """Show to which devices the records of a visit went, and which of them has confirmed; at the cloud's door."""
+    found = _ask(door, "spread", subject=subject)
+    lines = [f"{one['device']} version {one['version']}: {_CONFIRMED[one['confirmed']]}" for one in found]
+    _tell(found, as_json, "\n".join(lines) or "to none: no device has this visit")
+
+
+@consent.command()
+@PURPOSES
+@DOOR
+@click.option("--subject", metavar="HEX", required=True, help="Handle of the visit.")
+@click.option("--address", required=True, help="Where the confirmation is sent; only its salted hash is kept.")
+@SURFACE
+@LANGUAGE
+@JSON
+def request(
+    purposes: tuple[str, ...],
+    door: Path,
+    subject: str,
+    address: str,
+    surface: str | None,
+    language: str | None,
+    as_json: bool,
+) -> None:
+    """Ask for marketing PURPOSES: pending until whoever holds the address confirms; at the cloud's door."""
+    more = {"surface": surface, "language": language}
+    view = _ask(door, "request", subject=subject, purposes=list(purposes), address=address, **more)
+    _tell(view, as_json, _table(view))
+
+
+@consent.command()
+@click.argument("purpose")
+@DOOR
+@click.option("--token", required=True, help="As it was sent.")
+@LANGUAGE
+@JSON
+def confirm(purpose: str, door: Path, token: str, language: str | None, as_json: bool) -> None:
+    """Confirm a marketing PURPOSE with the token that was sent; at the cloud's door."""
+    view = _ask(door, "confirm", purposes=[purpose], token=token, language=language)
+    _tell(view, as_json, _table(view))
+
+
+@consent.command()
+@DOOR
 @click.option("--reason", help="A word, such as guest, key_returned.")
 @JSON
-def end(door: Path, subject: str | None, reason: str | None, as_json: bool) -> None:
+def end(door: Path, reason: str | None, as_json: bool) -> None:
     """End the visit: send what may be sent for a moment, then wipe everything of it and look whether it is gone."""
-    report = _ask(door, "end", subject=subject, reason=reason)
+    report = _ask(door, "end", reason=reason)
     _tell(report, as_json, _facts(report))
 
 

@@ -5,12 +5,16 @@ from pathlib import Path
 
 from gateway.clock import SystemClock
 from gateway.cloud import metrics
+from gateway.cloud.consent.courier import FileCourier
 from gateway.cloud.consent.desk import ConsentTerms
+from gateway.cloud.consent.verbs import authority_verbs
 from gateway.cloud.enrolled import Enrolled
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.service import Cloud
 from gateway.cloud.sinks import Sink
 from gateway.consent.parties import Parties
+from gateway.door import Door
+from gateway.errors import ConfigError
 from gateway.health import Health
 from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
@@ -26,11 +30,15 @@ async def serve(
     *,
     consent: bool = True,
     parties: Path | None = None,
+    door: Path | None = None,
+    door_users: tuple[int, ...] = (),
+    courier: Path | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT with the identity of a folder; ConfigError and StoreError say what is wrong.
 
     `health_port`: where /live, /ready and /metrics are on this machine; None for nowhere, 0 for any free port. With
-    `consent` it is a consent authority in the name of `parties` (a file; None for the example that ships).
+    `consent` it is a consent authority in the name of `parties` (a file; None for the example that ships), which apps
+    of `door_users` may ask at the socket `door`; `courier` is a folder for requests to confirm marketing (a desk).
     """
     clock = await asyncio.to_thread(SystemClock)
     who = await asyncio.to_thread(load_cloud, identity)
@@ -47,5 +55,15 @@ async def serve(
             metrics.show(health, cloud, inbox)
             group.create_task(health.run(), name="health")
             group.create_task(cloud.run(), name="cloud")
+            if door is not None:
+                group.create_task(_open_door(door, door_users, cloud, courier), name="door")
     finally:
         await inbox.aclose()
+
+
+async def _open_door(path: Path, users: tuple[int, ...], cloud: Cloud, folder: Path | None) -> None:
+    if cloud.authority is None:
+        raise ConfigError("a door is about consent: serve with consent required, or without a door")
+    courier = FileCourier(folder) if folder is not None else None
+    async with Door(path, authority_verbs(cloud.authority, courier), users) as door:
+        await door.run()
