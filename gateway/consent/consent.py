@@ -55,6 +55,12 @@ class Consent:
         self._log = Log("consent")
         self._idle: dict[int, float] = {}
 
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was refused or not believed, by name, for metrics."""
+        found = {f"record_refused_{reason}": count for reason, count in self.refused.items()}
+        return found | {"rows_not_believed": self.damaged, "keyring_full": self.gate.keyring_full}
+
     @classmethod
     async def open(
         cls,

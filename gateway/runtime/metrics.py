@@ -31,8 +31,9 @@ def observe(health: Health, agent: "Agent") -> None:
         rewinds.mirror(status.rewinds)
         receipts.labels("yes").mirror(status.receipts)
         receipts.labels("no").mirror(status.bad_receipts)
-        for room, counters in (("outbox", agent.outbox.counters), ("commands", agent.commands.counters)):
-            for what, count in counters.items():
+        rooms = {"outbox": agent.outbox, "commands": agent.commands, "consent": agent.consent}
+        for room, of in rooms.items():
+            for what, count in of.counters.items():
                 counted.labels(room, what).mirror(count)
 
     health.collectors.append(collect)

@@ -85,6 +85,7 @@ async def test_a_record_that_cannot_be_believed_changes_nothing_and_is_counted(t
                 await room.apply_record(raw, 9, 9, 3_600)
             assert refused.value.reason is reason
         assert room.refused == {reason: 3}
+        assert room.counters[f"record_refused_{reason}"] == 3
         assert await room.held(GUEST) == before
         assert room.gate.version == clock_s
         assert room.gate.granted(GUEST) == D
