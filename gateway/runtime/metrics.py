@@ -1,5 +1,6 @@
 """What an agent tells of itself on its health page; must never show a subject, a position or a key."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.health import BooksMetrics, Health
@@ -31,9 +32,13 @@ def observe(health: Health, agent: "Agent") -> None:
         rewinds.mirror(status.rewinds)
         receipts.labels("yes").mirror(status.receipts)
         receipts.labels("no").mirror(status.bad_receipts)
-        rooms = {"outbox": agent.outbox, "commands": agent.commands, "consent": agent.consent}
-        for room, of in rooms.items():
-            for what, count in of.counters.items():
+        counters: dict[str, Mapping[str, int]] = {
+            "outbox": agent.outbox.counters,
+            "commands": agent.commands.counters,
+            "consent": agent.consent.counters,
+        }
+        for room, counts in counters.items():
+            for what, count in counts.items():
                 counted.labels(room, what).mirror(count)
 
     health.collectors.append(collect)
