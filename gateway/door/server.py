@@ -41,16 +41,9 @@ class Door:
 
     async def __aenter__(self) -> Self:
         """Binds; raises ConfigError when the path cannot be had, or somebody else serves there."""
-        await asyncio.to_thread(_make_room, self._path)
         mode = 0o666 if self._others else 0o600
-        before = os.umask(0o177)
-        try:
-            self._server = await asyncio.start_unix_server(self._accept, self._path, limit=DOOR_LINE_BYTES_MAX)
-            await asyncio.to_thread(self._path.chmod, mode)
-        except OSError as error:
-            raise ConfigError(f"door: {self._path} cannot be bound ({error.strerror}); choose another path") from error
-        finally:
-            os.umask(before)
+        sock = await asyncio.to_thread(_bound, self._path, mode)
+        self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=DOOR_LINE_BYTES_MAX)
         return self
 
     async def __aexit__(
@@ -132,6 +125,19 @@ def _user_of(writer: asyncio.StreamWriter) -> int:
     except OSError:
         return -1
     return int(_CREDENTIALS.unpack(raw)[1])
+
+
+def _bound(path: Path, mode: int) -> socket.socket:
+    """A socket at `path` that has its mode before anybody can connect; raises ConfigError."""
+    _make_room(path)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.bind(str(path))
+        path.chmod(mode)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(f"door: {path} cannot be bound ({error.strerror or error}); choose another path") from error
+    return sock
 
 
 def _make_room(path: Path) -> None:
