@@ -2,7 +2,7 @@
 
 from gateway.guest.desk import GuestDesk, Parts
 from gateway.guest.session import SessionState
-from gateway.guest.views import ConsentRow, ConsentView, Erased, SessionView
+from gateway.guest.views import ConsentRow, ConsentView, Erased, Left, SessionView
 from gateway.guest.wipe import Wipeable, WipeReport
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ConsentView",
     "Erased",
     "GuestDesk",
+    "Left",
     "Parts",
     "SessionState",
     "SessionView",

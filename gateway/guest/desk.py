@@ -22,12 +22,14 @@ from gateway.flow.revocation import Revocation, WithdrawalDone
 from gateway.flow.uplink import Uplink
 from gateway.guest import session as sessions
 from gateway.guest.session import Session, SessionState
-from gateway.guest.views import LANGUAGES, ConsentRow, ConsentView, Erased, SessionView, surface_of, yes_to
+from gateway.guest.views import LANGUAGES, ConsentRow, ConsentView, Erased, Left, SessionView, surface_of, yes_to
 from gateway.guest.wipe import EVERYTHING, Wipe, WipeReport
 from gateway.limits import CONSENT_LEASE_S
 from gateway.log import Log
-from gateway.model import WITHOUT_CONSENT, Purpose, Scope, purpose_set
-from gateway.outbox import Outbox
+from gateway.model import WITHOUT_CONSENT, Purpose, Scope, Stream, purpose_set, purposes_of
+from gateway.outbox import Outbox, left
+from gateway.outbox.left import HOUR_US
+from gateway.outbox.withdraw import waiting as waiting_of
 from gateway.store import Store
 from gateway.wire.signing import sign
 
@@ -160,11 +162,27 @@ class GuestDesk:
         held = await self._parts.consent.held(self._subject())
         return [held.raw] if held.raw else []
 
+    async def left(self) -> list[Left]:
+        """What of the guest's data left and arrived, hour by hour, with the records that it stands on now."""
+        subject, parts = self._subject(), self._parts
+        rows = await parts.store.read(lambda db: left.of(db, parts.outbox.epoch, subject))
+        records = parts.consent.gate.records
+        return [
+            Left(
+                row.hour * HOUR_US,
+                Stream(row.stream),
+                purposes_of(row.purposes),
+                row.events,
+                tuple(dict.fromkeys(filter(None, (records(subject, p) for p in purposes_of(row.purposes))))),
+            )
+            for row in rows
+        ]
+
     async def export(self) -> bytes:
         """Everything about the guest on this device as JSON: visit, record, changes, and what waits to be sent."""
         subject, parts = self._subject(), self._parts
         held = await parts.consent.held(subject)
-        waiting = await parts.store.read(lambda db: parts.outbox.waiting(db, subject))
+        waiting = await parts.store.read(lambda db: waiting_of(db, subject))
         view, now = await self.status(), self._now
         content = {
             "visit": {"handle": f"{subject:016x}", "opened_us": now.opened_us, "surface": now.surface},
@@ -175,6 +193,10 @@ class GuestDesk:
                 for row in view.rows
             },
             "events_waiting": waiting,
+            "events_left": [
+                {"hour_us": one.hour_us, "purposes": [p.word for p in one.purposes], "events": one.events}
+                for one in await self.left()
+            ],
         }
         return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode()
 

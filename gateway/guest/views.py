@@ -9,7 +9,7 @@ from gateway.consent.purposes import PurposeRegister
 from gateway.consent.states import ConsentState
 from gateway.errors import InputError
 from gateway.guest.session import SessionState
-from gateway.model import WITHOUT_CONSENT, Purpose, Scope
+from gateway.model import WITHOUT_CONSENT, Purpose, Scope, Stream
 
 LANGUAGES = ("de", "en")
 SURFACES = {
@@ -53,6 +53,17 @@ class ConsentView:
     subject: int
     version: int
     rows: tuple[ConsentRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Events that left in one hour (its start, microseconds since 1970 UTC), for what, and on which records."""
+
+    hour_us: int
+    stream: Stream
+    purposes: tuple[Purpose, ...]
+    events: int
+    records: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

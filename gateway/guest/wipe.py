@@ -26,7 +26,8 @@ from gateway.guest import session as sessions
 from gateway.guest.session import Session, SessionState
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, Purpose, PurposeSet, purpose_set
-from gateway.outbox import Outbox
+from gateway.outbox import Outbox, left
+from gateway.outbox.withdraw import waiting
 from gateway.store import Store
 
 EVERYTHING: PurposeSet = purpose_set(Purpose) & ~WITHOUT_CONSENT
@@ -116,7 +117,7 @@ class Wipe:
         until_s = time.monotonic() + self.flush_s
         while online() and time.monotonic() < until_s:
             await self._outbox.flush()
-            if not await self._store.read(lambda db: self._outbox.waiting(db, subject)):
+            if not await self._store.read(lambda db: waiting(db, subject)):
                 return
             await asyncio.sleep(0.02)
 
@@ -133,6 +134,7 @@ class Wipe:
 
     def _write(self, db: sqlite3.Connection, ending: Session) -> tuple[int, bool]:
         sessions.save(db, ending)
+        left.forget(db, ending.subject)
         gone = self._outbox.erase_subject(db, ending.subject, BAGS_AT_ONCE)
         self._consent.forget(db, ending.subject)
         return gone.purged, gone.more

@@ -128,10 +128,7 @@ class Outbox:
         return future
 
     def control_now(self, db: sqlite3.Connection, record: control_pb2.ControlRecord) -> int:
-        """Appends a control record in the transaction of a job; returns its number.
-
-        A request for erasure is told which numbers were given by then.
-        """
+        """Appends a control record in a job; its number. An erasure request is told which numbers were given by then."""
         with change(self._core, db) as one:
             told = control_pb2.ControlRecord()
             told.CopyFrom(record)
@@ -199,10 +196,6 @@ class Outbox:
     def erase_subject(self, db: sqlite3.Connection, subject: int, bags_max: int = 1 << 62) -> Withdrawn:
         """Purges every bag of a subject, whose visit is over; gaps say WIPED."""
         return withdraw.withdraw_rows(self._core, db, subject, -1, None, bags_max, GapReason.WIPED)
-
-    def waiting(self, db: sqlite3.Connection, subject: int) -> int:
-        """How many events of a subject wait to be sent or received."""
-        return withdraw.left(db, subject)
 
     def key_ids(self, db: sqlite3.Connection) -> set[int]:
         """Ids of the keys that any row needs."""

@@ -1,10 +1,12 @@
 """What a receipt takes off the shelf; must never settle a bag that is not covered whole, or a number never given."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.model import SeqRange, Stream
+from gateway.model import PurposeSet, SeqRange, Stream
+from gateway.outbox import left
 from gateway.outbox.core import Change, Core, change, cost
 from gateway.outbox.ranges import merged
 from gateway.outbox.schema import COLUMNS, PENDING, SETTLED, Row, checked, proven, table
@@ -31,13 +33,19 @@ def settle(core: Core, db: sqlite3.Connection, receipts: Sequence[Settle]) -> No
         ranges += receipt.above
         if receipt.floor > 0:
             ranges.append(SeqRange(1, receipt.floor))
+    gone: Counter[tuple[int, Stream, PurposeSet]] = Counter()
     with change(core, db) as one:
         for stream, ranges in wanted.items():
             for part in merged(ranges):
-                _settle_range(one, stream, part)
+                _settle_range(one, stream, part, gone)
+    if gone:
+        left.note(db, core.epoch, core.clock.wall_us(), gone)
 
 
-def _settle_range(one: Change, stream: Stream, part: SeqRange) -> None:
+def _settle_range(
+    one: Change, stream: Stream, part: SeqRange, left_of: Counter[tuple[int, Stream, PurposeSet]]
+) -> None:
+    """`left_of` counts the events about somebody."""
     head = one.heads[stream]
     first = max(part.first, head.floor + 1)
     if first > part.last:
@@ -54,9 +62,16 @@ def _settle_range(one: Change, stream: Stream, part: SeqRange) -> None:
         head.kept_bytes += sum(cost(len(row.sealed)) for row in rows)
         head.settled += sum(row.events for row in rows)
         gone = [row.first_seq for row in rows]
+        about = [(row.subject, row.purposes, row.events) for row in rows]
     else:
-        query = f"delete from {table(stream)} where {where} returning first_seq, count, length(sealed)"
+        query = (
+            f"delete from {table(stream)} where {where} returning first_seq, count, length(sealed), subject, purposes"
+        )
         deleted = one.db.execute(query, bounds).fetchall()
-        head.settled += one.took(stream, deleted)
+        head.settled += one.took(stream, [row[:3] for row in deleted])
         gone = [row[0] for row in deleted]
+        about = [(subject, purposes, count) for _, count, _, subject, purposes in deleted]
+    for subject, purposes, count in about:
+        if subject:
+            left_of[subject, stream, purposes] += count
     one.core.flights.release(stream, gone)

@@ -79,7 +79,7 @@ def withdraw_rows(
             one.gap(stream, of_bags(lost), reason)
             core.flights.release(stream, [row[0] for row in lost])
         db.execute("delete from quarantined where subject = ? and purposes & ? <> 0", (subject, gone))
-    return Withdrawn(purged, resealed, left(db, subject) - resealed, more=budget == 0)
+    return Withdrawn(purged, resealed, waiting(db, subject) - resealed, more=budget == 0)
 
 
 def key_ids(db: sqlite3.Connection) -> set[int]:
@@ -145,7 +145,7 @@ def _replace(one: Change, stream: Stream, old: Row, new: Row) -> None:
     one.heads[stream].bytes += cost(len(new.sealed)) - cost(len(old.sealed))
 
 
-def left(db: sqlite3.Connection, subject: int) -> int:
+def waiting(db: sqlite3.Connection, subject: int) -> int:
     """Pending events of a subject."""
     query = "select coalesce(sum(count), 0) from {} where subject = ? and state = {}"
     return sum(db.execute(query.format(table(stream), PENDING), (subject,)).fetchone()[0] for stream in Stream)

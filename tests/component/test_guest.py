@@ -13,7 +13,8 @@ from gateway.errors import InputError
 from gateway.guest import GuestDesk, SessionState
 from gateway.guest.session import MOVES, Session, load, mirrored, open_canary
 from gateway.guest.wipe import WipeStep, search
-from gateway.model import Purpose, Scope
+from gateway.model import Purpose, Scope, Stream
+from gateway.outbox.withdraw import waiting
 from tests.kit.consent_loop import DRIVING, PROFILE, Car, loop
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
@@ -64,6 +65,10 @@ async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
             assert exported["visit"]["handle"] == f"{subject:016x}"
             assert len(await desk.receipts()) == 1
             assert await car.agent.drained(20)
+            (told,) = await desk.left()
+            assert (told.events, told.purposes, told.stream) == (5, (PROFILE,), Stream.LIVE)
+            assert told.records == (car.agent.consent.gate.records(subject, PROFILE),)
+            assert exported["events_waiting"] <= 5
             one.network.cut()
             assert await car.append(PROFILE, count=9) == 9
             report = await desk.end()
@@ -137,7 +142,7 @@ async def test_a_cut_within_a_wipe_is_made_good_at_the_next_start(tmp_path: Path
                 await desk.end()
             assert desk.session() is None
             assert await asyncio.to_thread(keys_of, tmp_path / "car-1", subject) == 0
-            assert await car.agent.store.read(lambda db: car.agent.outbox.waiting(db, subject)) == 0
+            assert await car.agent.store.read(lambda db: waiting(db, subject)) == 0
             assert (await car.agent.outbox.books()).balanced
             await visit(car, DRIVING)
 
