@@ -16,6 +16,7 @@ from gateway.errors import InputError
 from gateway.identity.pki import make_dev_pki
 from simulators.brokers import free_port
 from tests.kit.broker import mosquitto
+from tests.kit.doors import opened
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
 VISIT = "00000000000000ab"
@@ -31,9 +32,7 @@ async def cloud_at(folder: Path) -> AsyncIterator[Path]:
         words += ["--db", str(folder / "cloud.db"), "--door", str(door), "--courier", str(folder / "mail")]
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", *words)
         try:
-            async with asyncio.timeout(15):
-                while not door.is_socket():  # noqa: ASYNC110 - made by a process that tells us nothing else
-                    await asyncio.sleep(0.02)
+            await opened(door)
             yield door
         finally:
             process.terminate()

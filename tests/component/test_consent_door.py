@@ -21,6 +21,7 @@ from gateway.link import Endpoint
 from gateway.model import Event, Purpose, Stream, ValueType
 from gateway.runtime import Agent, AgentOptions, options_of
 from simulators.brokers import free_port
+from tests.kit.doors import opened
 
 
 @asynccontextmanager
@@ -40,9 +41,7 @@ async def agent_at(folder: Path) -> AsyncIterator[tuple[Agent, Path]]:
     )
     async with Agent.open(options) as agent, asyncio.TaskGroup() as group:
         task = group.create_task(agent.run())
-        async with asyncio.timeout(10):
-            while not door.is_socket():  # noqa: ASYNC110 - the door has no event that a process beside it sees
-                await asyncio.sleep(0.005)
+        await opened(door)
         try:
             yield agent, door
         finally:
