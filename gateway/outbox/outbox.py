@@ -128,7 +128,7 @@ class Outbox:
         return future
 
     def control_now(self, db: sqlite3.Connection, record: control_pb2.ControlRecord) -> int:
-        """Appends a control record in a job; its number. An erasure request is told which numbers were given by then."""
+        """Appends a control record in a job; its number. A request for erasure is told which numbers were given."""
         with change(self._core, db) as one:
             told = control_pb2.ControlRecord()
             told.CopyFrom(record)
