@@ -206,4 +206,41 @@ FAULTS: tuple[Fault, ...] = (
         (Edit("gateway/store/file.py", '"synchronous=full"', '"synchronous=normal"'),),
         ("tests/faults/test_powerloss.py",),
     ),
+    Fault(
+        "the signature of a record of consent is not looked at",
+        (
+            Edit(
+                "gateway/consent/record.py",
+                "key_id(key) == name and _signed(key, canonical(body), value)",
+                "bool(key_id(key))",
+            ),
+        ),
+        ("tests/unit/consent/test_record.py::test_what_nobody_signed_is_refused",),
+    ),
+    Fault(
+        "a guest's no on the device is forgotten when a record crosses it",
+        (Edit("gateway/consent/holding.py", "for change in holding.pending:", "for change in holding.pending[:0]:"),),
+        ("tests/unit/consent/test_plan.py::test_an_own_no_stands_against_records_that_do_not_know_it",),
+    ),
+    Fault(
+        "a record is written before what it takes away is withdrawn",
+        (Edit("gateway/consent/books.py", "if plan.narrowed:", "if plan.narrowed and not now.boot_id:"),),
+        ("tests/unit/consent/test_records.py::test_a_narrower_record_is_not_written_before_its_withdrawal",),
+    ),
+    Fault(
+        "a lease goes by the wall clock",
+        (Edit("gateway/consent/grants.py", "if given.boot_id == now.boot_id:", "if given.boot_id == ~now.boot_id:"),),
+        ("tests/unit/consent/test_scope.py::test_no_wall_clock_moves_a_lease_within_its_boot",),
+    ),
+    Fault(
+        "a yes leaves before the authority has countersigned it",
+        (
+            Edit(
+                "gateway/consent/grants.py",
+                "(found.leave, effective >= reach),",
+                "(found.leave, grant.asked >= reach),",
+            ),
+        ),
+        ("tests/unit/consent/test_scope.py::test_a_yes_that_is_not_countersigned_is_kept_and_does_not_leave",),
+    ),
 )
