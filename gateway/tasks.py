@@ -1,4 +1,4 @@
-"""An event that a signal sets, and a group that it ends in good order; must never be nested: signals are the process's."""
+"""An event that a signal sets, and a group that it ends in good order; never nested: signals belong to the process."""
 
 import asyncio
 import contextlib

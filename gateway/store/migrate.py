@@ -44,6 +44,8 @@ def migrate(db: sqlite3.Connection, sets: Sequence[MigrationSet]) -> None:
     recorded = _recorded(db)
     if recorded and _steps_check(db) != _digest(db, recorded):
         raise Damaged("schema")
+    if strange := {name.split(".", 1)[0] for name in recorded} - {one.name for one in every}:
+        raise StoreTooNew(f"the store was written by a newer version: it has {', '.join(sorted(strange))}")
     for one in every:
         unknown = {step.name for step in one.applied(database)} - _names(one)
         if unknown:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.faults import disks, kills, offline
 from tests.faults.day import day
+from tests.faults.migration import migrations
 from tests.faults.oracle import Verdict
 from tests.faults.patches import FAULTS
 from tests.faults.planted import planted
@@ -47,6 +48,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "stop": Campaign("SIGTERM under load: exit 0 in 5 s", 100, "stops", stops),
     "power-loss": Campaign("power cut after a system call of the store", 1_000, "cuts", disks.power_losses),
     "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
+    "migration": Campaign("kill -9 while a store gets a later schema", 400, "kills", migrations),
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
     "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),

@@ -195,6 +195,23 @@ async def test_a_condemned_store_is_rescued_by_the_next_open(tmp_path: Path) -> 
     await store.aclose()
 
 
+async def test_a_room_that_this_version_lacks_is_too_new(tmp_path: Path) -> None:
+    """What it keeps may say what must not be done: a version that knows nothing of it does not go on."""
+    other = MigrationSet("garden")
+
+    @other()
+    def one(db: Database) -> None:
+        db.execute("create table t9(a integer)")
+
+    store = await opened(tmp_path, steps(1), other)
+    await store.aclose()
+    with pytest.raises(StoreTooNew, match="garden"):
+        await opened(tmp_path, steps(1))
+    store = await opened(tmp_path, steps(1), other)
+    assert not store.rescued
+    await store.aclose()
+
+
 async def test_a_look_from_beside_cannot_write(tmp_path: Path) -> None:
     """The read-only connection reads while the store is open, and refuses to write."""
     with pytest.raises(StoreError, match="no store"):
