@@ -12,7 +12,9 @@ from gateway.cloud.sinks import Effects, only
 from gateway.cloud.streams import StreamKey
 from gateway.errors import InputError
 from gateway.model import PurposeSet, SeqRange
-from gateway.wire.codec import decode
+from gateway.wire.codec import COLUMNS_ZSTD, IDENTITY, ROWS_ZSTD, decode
+
+_CODECS = (IDENTITY, ROWS_ZSTD, COLUMNS_ZSTD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def read(
     key: StreamKey, bag: event_pb2.Bag, stand: Standing, known: Known, missing: Sequence[SeqRange]
 ) -> Iterable[Effects]:
     """The effects of a bag, those of `missing` numbers only; Poison where it cannot be read."""
+    if bag.codec not in _CODECS:
+        raise Poison(Reason.LATER, f"codec {bag.codec}")
     body = bag.rows.SerializeToString() if bag.codec == event_pb2.CODEC_IDENTITY else bag.body
     try:
         groups = decode(bag.codec, body, bag.first_seq, bag.count, known.types)

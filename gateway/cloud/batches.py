@@ -114,7 +114,7 @@ class Batches:
             if poison.reason is Reason.SINK:
                 raise
             outcome.poison = poison
-            if span is not None:
+            if span is not None and poison.reason is not Reason.LATER:
                 outcome.refused.append(Refusal(taking.key, span, RefusalReason.UNREADABLE))
             self._put_aside(taking.key.device, taking.topic, bag.SerializeToString(), poison)
             return

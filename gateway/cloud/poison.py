@@ -18,6 +18,8 @@ class Reason(StrEnum):
     DICTIONARY = "dictionary"
     NUMBERS = "numbers"
     BAG = "bag"
+    LATER = "later"
+    """Of a version that this one does not know; it may be read some day, so the device is to keep it."""
     SINK = "sink"
     UNFORESEEN = "unforeseen"
 

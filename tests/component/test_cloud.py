@@ -58,7 +58,7 @@ async def test_our_own_kit_is_certified(pki: Pki, cars: list[Identity], tmp_path
                 return await asyncio.to_thread(rows, made.db, device, epoch, stream)
 
             grades = await certify(cars, endpoint, count=count, restart=made.restart)
-    assert len(grades) == 23
+    assert len(grades) == 28
     assert [(grade.asks, grade.wrong) for grade in grades if grade.wrong] == []
 
 

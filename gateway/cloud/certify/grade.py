@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.cloud.certify import cases, poison_cases
+from gateway.cloud.certify import cases, poison_cases, rescue_cases
 from gateway.cloud.certify.player import Player
 from gateway.cloud.certify.stage import Case, Stage
 from gateway.errors import ForecourtError
@@ -44,7 +44,8 @@ async def certify(
     grades: list[Grade] = []
     async with _on_the_broker(one, other):
         stage = Stage(one, other, count, restart)
-        for case in (*cases.CASES, *poison_cases.CASES, *((cases.RESTART,) if restart is not None else ())):
+        last = (cases.RESTART,) if restart is not None else ()
+        for case in (*cases.CASES, *poison_cases.CASES, *rescue_cases.CASES, *last):
             grade = await _play(case, stage)
             grades.append(grade)
             on_grade(grade)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -33,6 +33,9 @@ class Heard:
     unknown: set[int] = field(default_factory=set)
     boots: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    refused: list[downlink_pb2.StreamRefusal] = field(default_factory=list)
+    doubted: set[int] = field(default_factory=set)
+    births: set[int] = field(default_factory=set)
 
 
 class Player:
@@ -63,12 +66,20 @@ class Player:
         self.epoch = secrets.randbits(62) + 1
         await self.born(heads)
 
-    async def born(self, heads: dict[Stream, int] | None = None, extra: bytes = b"") -> None:
-        """A birth of the present epoch."""
+    async def born(
+        self,
+        heads: dict[Stream, int] | None = None,
+        extra: bytes = b"",
+        *,
+        name: int = 0,
+        before: Sequence[int] = (),
+    ) -> None:
+        """A birth of the present epoch, with a name and those before it where they are given."""
         self._connect += 1
         state = downlink_pb2.DeviceState(
-            online=True, boot=self._boot, connect=self._connect, epoch=self.epoch, version="certify"
+            online=True, boot=self._boot, connect=self._connect, epoch=self.epoch, version="certify", birth=name
         )
+        state.births.extend(before)
         for stream, head in (heads or {}).items():
             state.heads.add(epoch=self.epoch, stream=int(stream), floor=head)
         payload = sign(self.key, self.topics.state, state.SerializeToString() + extra)
@@ -141,6 +152,11 @@ class Player:
         self.heard.receipts += 1
         self._boot_is(receipt.cloud_boot)
         self.heard.unknown |= set(receipt.unknown_dictionaries)
+        self.heard.births.add(receipt.birth)
+        self.heard.doubted.add(receipt.doubted_epoch)
+        self.heard.refused.extend(receipt.refused)
+        if sum(len(part.ranges) for part in receipt.refused) > RANGES_MAX:
+            self._fault(f"a receipt that refuses more than {RANGES_MAX} ranges")
         for part in receipt.streams:
             if len(part.above) > RANGES_MAX:
                 self._fault(f"a receipt with {len(part.above)} ranges")

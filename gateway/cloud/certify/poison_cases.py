@@ -81,6 +81,21 @@ async def unreadable_bags(stage: Stage) -> str:
     return await poisoned(stage)
 
 
+async def refused_bags(stage: Stage) -> str:
+    """A bag that can never be read may be refused, with its numbers, whole; its neighbours may not."""
+    one = stage.one
+    await one.begin()
+    damaged = forge.bag(11, 10, event_pb2.CODEC_COLUMNS_ZSTD)
+    damaged.body = damaged.body[:-3]
+    await one.send(forge.bag(1, 10), damaged, forge.bag(21, 10), forge.bag(31, 10, forge.NO_CODEC), forge.bag(41, 10))
+    if wrong := await one.until_held(10, (21, 30), (41, 50)):
+        return wrong
+    refused = [(r.first, r.last) for part in one.heard.refused if part.epoch == one.epoch for r in part.ranges]
+    if set(refused) - {(11, 20)}:
+        return f"refused {sorted(set(refused))}: only 11-20 can never be read"
+    return await stage.effects(30)
+
+
 async def silly_numbers(stage: Stage) -> str:
     """Numbers that no stream reaches, and references to nothing, are not receipted."""
     one = stage.one
@@ -99,5 +114,6 @@ CASES = (
     Case("poison", "header and topic differ", misplaced),
     Case("poison", "another device's topic", foreign),
     Case("poison", "bags that cannot be read", unreadable_bags),
+    Case("poison", "only what can never be read is refused", refused_bags),
     Case("poison", "numbers that cannot be", silly_numbers),
 )

@@ -106,7 +106,8 @@ def test_one_bad_bag_costs_its_neighbours_nothing(desk: Desk) -> None:
     assert outcome.new == 20
     assert desk.held(LIVE) == Numbers(10, [(61, 70)])
     assert desk.effects(LIVE) == [*range(1, 11), *range(61, 71)]
-    assert [reason for _, reason in desk.poison()] == ["bag", "bag", "bag", "bag"]
+    assert [reason for _, reason in desk.poison()] == ["later", "bag", "bag", "bag"]
+    assert [refusal.numbers.first for refusal in outcome.refused] == [21, 31, 41], "a later version may read the other"
 
 
 def test_an_unknown_dictionary_is_asked_for(desk: Desk) -> None:
