@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.consent import Hold
 from gateway.consent.slots import FREE, Slot, SlotFile
 from gateway.consent.states import ConsentState
 from gateway.errors import InputError
@@ -32,6 +33,13 @@ async def visit(car: Car, *purposes: Purpose) -> int:
     car.subject = view.subject
     await desk_of(car).grant(purposes)
     return view.subject
+
+
+def confirmed(car: Car, puts: int) -> bool:
+    """Whether the authority has answered so many times, and nothing is held."""
+    assert car.agent.sync is not None
+    status = car.agent.sync.status()
+    return status.puts >= puts and status.hold is Hold.NONE
 
 
 def keys_of(folder: Path, subject: int) -> int:
@@ -65,6 +73,7 @@ async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
             assert exported["visit"]["handle"] == f"{subject:016x}"
             assert len(await desk.receipts()) == 1
             assert await car.agent.drained(20)
+            await car.until(lambda: confirmed(car, 2))
             (told,) = await desk.left()
             assert (told.events, told.purposes, told.stream) == (5, (PROFILE,), Stream.LIVE)
             assert told.records == (car.agent.consent.gate.records(subject, PROFILE),)
