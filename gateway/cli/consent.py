@@ -1,6 +1,7 @@
 """`forecourt consent`: a guest's yes and no, and the papers about them; must never contain logic."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,18 @@ def begin(door: Path, surface: str | None, language: str | None, as_json: bool) 
     """Begin the visit of a guest on this device, under a new random handle."""
     visit = _ask(door, "open", surface=surface, language=language)
     _tell(visit, as_json, f"visit {visit['subject']} is open; without a yes nothing of it is kept")
+
+
+@consent.command()
+@DOOR
+@click.option("--svg", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write the code here.")
+def qr(door: Path, svg: Path | None) -> None:
+    """Show the code that opens the page of this visit on a phone; whoever scans it may decide for the guest."""
+    found = _ask(door, "link")
+    if svg is not None:
+        svg.write_text(found["svg"], "utf-8")
+    click.echo(found["text"] if svg is None else "", nl=False)
+    click.echo(found["link"])
 
 
 @consent.command()
@@ -112,6 +125,16 @@ def receipt(door: Path, subject: str | None, folder: Path | None) -> None:
         return
     for path in keep(records, folder):
         click.echo(path)
+
+
+@consent.command()
+@DOOR
+@JSON
+def left(door: Path, as_json: bool) -> None:
+    """Show what left this device about the guest of now: hour (UTC), events, and the purposes that they stood on."""
+    found = _ask(door, "left")
+    lines = [f"{_hour(one['hour_us'])}  {one['events']:>8} events  {', '.join(one['purposes'])}" for one in found]
+    _tell(found, as_json, "\n".join(lines) or "nothing has left")
 
 
 @consent.command()
@@ -259,6 +282,10 @@ def _table(view: dict[str, Any]) -> str:
         for one in view["purposes"]
     ]
     return "\n".join([f"visit {view['subject']}, record {view['version']}", *rows])
+
+
+def _hour(hour_us: int) -> str:
+    return datetime.fromtimestamp(hour_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:00")
 
 
 def _note(one: dict[str, Any]) -> str:

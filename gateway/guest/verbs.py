@@ -46,6 +46,19 @@ def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
         only(args)
         return [json.loads(raw) for raw in await desk.receipts()]
 
+    async def left(args: Mapping[str, Any]) -> Any:
+        only(args)
+        return [
+            {
+                "hour_us": one.hour_us,
+                "stream": one.stream.word,
+                "purposes": [purpose.word for purpose in one.purposes],
+                "events": one.events,
+                "records": list(one.records),
+            }
+            for one in await desk.left()
+        ]
+
     async def export(args: Mapping[str, Any]) -> Any:
         only(args)
         return json.loads(await desk.export())
@@ -67,6 +80,7 @@ def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
         "withdraw": withdraw,
         "status": status,
         "receipt": receipt,
+        "left": left,
         "export": export,
         "erase": erase,
         "end": end,

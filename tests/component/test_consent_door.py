@@ -88,6 +88,7 @@ async def test_a_visit_from_yes_to_wipe_without_a_network(tmp_path: Path) -> Non
         table = (await run(door, "status")).output
         assert "driving_behaviour    given" in table
         assert "asked for cloud, not confirmed" in table
+        assert (await run(door, "left")).output == "nothing has left\n"
         out = tmp_path / "mine.json"
         assert (await run(door, "export", "--out", str(out))).exit_code == 0
         assert stat.S_IMODE(out.stat().st_mode) == 0o600

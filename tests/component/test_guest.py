@@ -13,6 +13,7 @@ from gateway.consent.states import ConsentState
 from gateway.errors import InputError
 from gateway.guest import GuestDesk, SessionState
 from gateway.guest.session import MOVES, Session, load, mirrored, open_canary
+from gateway.guest.verbs import desk_verbs
 from gateway.guest.wipe import WipeStep, search
 from gateway.model import Purpose, Scope, Stream
 from gateway.outbox.withdraw import waiting
@@ -77,6 +78,8 @@ async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
             (told,) = await desk.left()
             assert (told.events, told.purposes, told.stream) == (5, (PROFILE,), Stream.LIVE)
             assert told.records == (car.agent.consent.gate.records(subject, PROFILE),)
+            (at_the_door,) = await desk_verbs(desk)["left"]({})
+            assert (at_the_door["events"], at_the_door["purposes"]) == (5, ["profile"])
             assert exported["events_waiting"] <= 5
             one.network.cut()
             assert await car.append(PROFILE, count=9) == 9
