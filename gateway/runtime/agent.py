@@ -27,6 +27,7 @@ from gateway.log import Log
 from gateway.model import Appended, Event, Kind, PurposeSet, Stream, ValueType
 from gateway.outbox import Outbox
 from gateway.runtime import local_grants
+from gateway.runtime.damage import look_over
 from gateway.runtime.metrics import observe
 from gateway.runtime.options import AgentOptions
 from gateway.runtime.steady import steady
@@ -39,7 +40,6 @@ log = Log("runtime")
 
 SWEEP_S = 60.0
 TIDY_S = 300.0
-DAMAGE_PAUSE_S = 0.25
 _LOOK_S = 1.0
 Part = Callable[[], Awaitable[None]]
 
@@ -270,14 +270,7 @@ class Agent:
 
     async def _check_damage(self) -> None:
         """Looks at what lay on the disk at the start, a little at a time."""
-        left = True
-        while left:
-            try:
-                left = await self.outbox.check_damage()
-            except ForecourtError as error:  # a full disk passes; a dead store ends the agent elsewhere
-                log.warning("damage_check_failed", error=type(error).__name__)
-                await asyncio.sleep(SWEEP_S)
-            await asyncio.sleep(DAMAGE_PAUSE_S)
+        await look_over(self.outbox.check_damage)
 
 
 async def _run(part: Part) -> None:
