@@ -243,4 +243,32 @@ FAULTS: tuple[Fault, ...] = (
         ),
         ("tests/unit/consent/test_scope.py::test_a_yes_that_is_not_countersigned_is_kept_and_does_not_leave",),
     ),
+    Fault(
+        "a cloud that holds numbers never given is not believed",
+        (Edit("gateway/flow/answers.py", "not said and not any(", "not said or not any("),),
+        ("tests/component/test_uplink_trust.py::test_numbers_never_given_are_proof_of_lost_commits_once",),
+    ),
+    Fault(
+        "numbers of a copy that were given twice are told as earlier ones",
+        (Edit("gateway/outbox/salvage.py", "if self.genuine is not None and", "if self.genuine is None and"),),
+        (
+            "tests/component/test_uplink_cloud.py::test_a_folder_restored_from_a_copy_begins_a_new_epoch",
+            "tests/component/test_uplink_cloud.py::test_what_a_copy_held_without_receipt_has_one_effect",
+        ),
+    ),
+    Fault(
+        "an event that was numbered anew has a second effect",
+        (Edit("gateway/cloud/moved.py", "if not bag.origin_epoch:\n            return missing", "return missing"),),
+        ("tests/unit/cloud/test_moved.py::test_one_effect_in_any_order",),
+    ),
+    Fault(
+        "a bag that the cloud refuses is sent for ever",
+        (Edit("gateway/flow/answers.py", "self._publisher.doom(stream, bag)", "self.bad += 1"),),
+        ("tests/component/test_uplink_cloud.py::test_a_bag_that_the_cloud_cannot_read_leaves_the_shelf_with_a_gap",),
+    ),
+    Fault(
+        "late copies over a rescue are told by a clock",
+        (Edit("gateway/cloud/withdrawn.py", "if epoch == place.origin_epoch:", "if epoch == ~place.origin_epoch:"),),
+        ("tests/unit/cloud/test_withdrawn.py",),
+    ),
 )
