@@ -7,6 +7,7 @@ nothing about a guest leaves; where it is higher, a no may have been said elsewh
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from gateway.clock import Clock
 from gateway.consent import Consent, Hold, RecordRefused
 from gateway.consent.holdings import all_held, set_epoch
+from gateway.consent.record import read_record
 from gateway.errors import InputError, StoreError
 from gateway.flow.commands import CommandFailed, CommandRouter
 from gateway.limits import CONSENT_FETCH_AGAIN_S, CONSENT_FETCHES_MAX
@@ -24,6 +26,8 @@ from gateway.model import PurposeSet
 
 PUT, END = "consent.put", "session.end"
 NARROWING_MAX = 8
+FETCH_SOON_S = 0.2
+"""After an epoch that was not asked about yet."""
 M = TypeVar("M", bound=Message)
 log = Log("flow")
 
@@ -42,6 +46,14 @@ class Replies(Protocol):
 
 class Sessions(Protocol):
     """What a put or an end does to the guest's session on this device."""
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """Meanwhile no visit begins or is wiped."""
+        ...
+
+    def here(self, subject: int) -> bool:
+        """Whether this is the guest whose visit is open."""
+        ...
 
     async def opened(self, subject: int, lease_s: float) -> None:
         """The authority opens a session here; InputError when another guest is there."""
@@ -75,6 +87,7 @@ class ConsentSync:
         self._applied = 0
         self._told: int | None = None
         self._asked_s = float("-inf")
+        self._asked_for: int | None = None
         self._records: set[str] = set()
         self._wanted = False
         self._wake = asyncio.Event()
@@ -118,9 +131,27 @@ class ConsentSync:
             self._wake.set()
 
     async def put(self, body: bytes) -> bytes:
-        """A record of the authority: what it takes away is withdrawn first, then it is in force and on disk."""
+        """A record of the authority: what it takes away is withdrawn first, then it is in force and on disk.
+
+        One of a visit that is over changes nothing: what was wiped does not come back.
+        """
         message = _read(consent_pb2.PutConsent(), body)
         self._puts += 1
+        if self.sessions is None:
+            return await self._apply(message)
+        try:
+            subject = read_record(message.record, self._consent.authority).subject
+        except RecordRefused:
+            return await self._apply(message)  # which says why, and denies what cannot be read
+        if message.opens_session:
+            await self.sessions.opened(subject, message.lease_s)
+        async with self.sessions.turn():
+            held = await self._consent.held(subject)
+            if not self.sessions.here(subject) and held.record is None and not held.pending:
+                raise CommandFailed("no_visit")
+            return await self._apply(message)
+
+    async def _apply(self, message: consent_pb2.PutConsent) -> bytes:
         try:
             for _ in range(NARROWING_MAX):
                 applied = await self._consent.apply_record(
@@ -135,8 +166,6 @@ class ConsentSync:
             self._refused += 1
             raise CommandFailed(f"record_{refused.reason}") from refused
         self._applied = applied.epoch
-        if self.sessions is not None and message.opens_session:
-            await self.sessions.opened(applied.subject, message.lease_s)
         self._judge()
         return b""
 
@@ -154,7 +183,8 @@ class ConsentSync:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            rest_s = self._asked_s + CONSENT_FETCH_AGAIN_S - self._loop.time()
+            again_s = CONSENT_FETCH_AGAIN_S if self._asked_for == self._told else FETCH_SOON_S
+            rest_s = self._asked_s + again_s - self._loop.time()
             if rest_s > 0 and not self._records:
                 self._loop.call_later(rest_s, self._wake.set)
                 continue
@@ -172,7 +202,7 @@ class ConsentSync:
             await self._fetch(subject, raw)
         if self._hold() is not Hold.NONE or self._wanted:
             self._wanted = False
-            self._asked_s = self._loop.time()
+            self._asked_s, self._asked_for = self._loop.time(), self._told
             await self._fetch(0, b"")
             if self._hold() is not Hold.NONE:
                 self._loop.call_later(CONSENT_FETCH_AGAIN_S, self._wake.set)

@@ -89,6 +89,14 @@ class GuestDesk:
         """A visit begins, with a new handle."""
         return await self._open(sessions.new_subject(), surface, language, self._parts.lease_s)
 
+    def turn(self) -> asyncio.Lock:
+        """Held by whoever changes the visit; see consent_sync.Sessions."""
+        return self._turn
+
+    def here(self, subject: int) -> bool:
+        """Whether this is the guest whose visit is open."""
+        return self._now.state is SessionState.OPEN and self._now.subject == subject
+
     async def opened(self, subject: int, lease_s: float) -> None:
         """The authority opens a visit here, for example after a hand-over; see consent_sync.Sessions."""
         if self._now.state is not SessionState.OPEN or self._now.subject != subject:

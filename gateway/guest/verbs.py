@@ -11,26 +11,35 @@ from gateway.guest.views import ConsentView, SessionView
 Verb = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
-def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
-    """The verbs of a device's door. Each takes named arguments, refuses others, and answers in plain values."""
+class _DeskVerbs:
+    """One method for each verb."""
 
-    async def session(args: Mapping[str, Any]) -> Any:
+    def __init__(self, desk: GuestDesk) -> None:
+        self._desk = desk
+
+    async def session(self, args: Mapping[str, Any]) -> Any:
+        """The visit, null for none."""
         only(args)
-        return session_told(desk.session())
+        return session_told(self._desk.session())
 
-    async def begin(args: Mapping[str, Any]) -> Any:
+    async def begin(self, args: Mapping[str, Any]) -> Any:
+        """A visit begins: surface, language."""
         only(args, "surface", "language")
-        return session_told(await desk.open(word_in(args, "surface", "head_unit"), word_in(args, "language", "de")))
+        return session_told(
+            await self._desk.open(word_in(args, "surface", "head_unit"), word_in(args, "language", "de"))
+        )
 
-    async def grant(args: Mapping[str, Any]) -> Any:
+    async def grant(self, args: Mapping[str, Any]) -> Any:
+        """Yes to purposes: purposes, scope, surface, language."""
         only(args, "purposes", "scope", "surface", "language")
         scope = scope_of(args.get("scope"))
         where = word_in(args, "surface", "head_unit"), word_in(args, "language", "de")
-        return consent_told(await desk.grant(purposes_in(args), scope, *where))
+        return consent_told(await self._desk.grant(purposes_in(args), scope, *where))
 
-    async def withdraw(args: Mapping[str, Any]) -> Any:
+    async def withdraw(self, args: Mapping[str, Any]) -> Any:
+        """No to purposes: purposes, surface."""
         only(args, "purposes", "surface")
-        done = await desk.withdraw(purposes_in(args), word_in(args, "surface", "head_unit"))
+        done = await self._desk.withdraw(purposes_in(args), word_in(args, "surface", "head_unit"))
         return {
             "purged": done.purged,
             "resealed": done.resealed,
@@ -38,15 +47,18 @@ def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
             "seconds": done.seconds,
         }
 
-    async def status(args: Mapping[str, Any]) -> Any:
+    async def status(self, args: Mapping[str, Any]) -> Any:
+        """What is in force."""
         only(args)
-        return consent_told(await desk.status())
+        return consent_told(await self._desk.status())
 
-    async def receipt(args: Mapping[str, Any]) -> Any:
+    async def receipt(self, args: Mapping[str, Any]) -> Any:
+        """The signed records."""
         only(args)
-        return [json.loads(raw) for raw in await desk.receipts()]
+        return [json.loads(raw) for raw in await self._desk.receipts()]
 
-    async def left(args: Mapping[str, Any]) -> Any:
+    async def left(self, args: Mapping[str, Any]) -> Any:
+        """What left, hour by hour."""
         only(args)
         return [
             {
@@ -56,35 +68,32 @@ def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
                 "events": one.events,
                 "records": list(one.records),
             }
-            for one in await desk.left()
+            for one in await self._desk.left()
         ]
 
-    async def export(args: Mapping[str, Any]) -> Any:
+    async def export(self, args: Mapping[str, Any]) -> Any:
+        """Everything about the guest here."""
         only(args)
-        return json.loads(await desk.export())
+        return json.loads(await self._desk.export())
 
-    async def erase(args: Mapping[str, Any]) -> Any:
+    async def erase(self, args: Mapping[str, Any]) -> Any:
+        """Erases everything about the guest."""
         only(args)
-        done = await desk.erase()
+        done = await self._desk.erase()
         return {"purged": done.purged, "keys_destroyed": done.keys_destroyed, "seconds": done.seconds}
 
-    async def end(args: Mapping[str, Any]) -> Any:
+    async def end(self, args: Mapping[str, Any]) -> Any:
+        """The visit is over: reason."""
         only(args, "reason")
-        report = await desk.end(word_in(args, "reason", "guest"))
+        report = await self._desk.end(word_in(args, "reason", "guest"))
         return {name: getattr(report, name) for name in report.__slots__}
 
-    return {
-        "session": session,
-        "open": begin,
-        "grant": grant,
-        "withdraw": withdraw,
-        "status": status,
-        "receipt": receipt,
-        "left": left,
-        "export": export,
-        "erase": erase,
-        "end": end,
-    }
+
+def desk_verbs(desk: GuestDesk) -> dict[str, Verb]:
+    """The verbs of a device's door. Each takes named arguments, refuses others, and answers in plain values."""
+    verbs = _DeskVerbs(desk)
+    names = ("session", "grant", "withdraw", "status", "receipt", "left", "export", "erase", "end")
+    return {"open": verbs.begin} | {name: getattr(verbs, name) for name in names}
 
 
 def session_told(view: SessionView | None) -> dict[str, Any] | None:

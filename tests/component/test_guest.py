@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from forecourt.v1 import consent_pb2
 
 from gateway.consent import Hold
 from gateway.consent.slots import FREE, Slot, SlotFile
 from gateway.consent.states import ConsentState
 from gateway.errors import InputError
+from gateway.flow.commands import CommandFailed
 from gateway.guest import GuestDesk, SessionState
 from gateway.guest.session import MOVES, Session, load, mirrored, open_canary
 from gateway.guest.verbs import desk_verbs
@@ -216,3 +218,21 @@ def test_the_search_finds_every_form(tmp_path: Path) -> None:
     (tmp_path / "mirror").write_bytes(mirrored(tracer))
     (tmp_path / "empty").write_bytes(b"")
     assert search(sorted(tmp_path.iterdir()), tracer)[1] == 4
+
+
+async def test_what_was_wiped_does_not_come_back(tmp_path: Path) -> None:
+    """The record of a visit that is over, late or repeated, brings nothing of it back to the device."""
+    async with loop(tmp_path) as one:
+        await one.cloud_up()
+        async with one.car(subject=0) as car:
+            await car.runs()
+            subject = await visit(car, DRIVING)
+            await car.until(lambda: car.may_leave(DRIVING))
+            held = await car.agent.consent.held(subject)
+            await desk_of(car).end()
+            late = consent_pb2.PutConsent(record=held.raw, epoch=held.epoch + 9, lease_s=3_600)
+            assert car.agent.sync is not None
+            with pytest.raises(CommandFailed, match="no_visit"):
+                await car.agent.sync.put(late.SerializeToString())
+            assert (await car.agent.consent.held(subject)).record is None
+            assert await car.append(DRIVING) == 0

@@ -20,6 +20,7 @@ from tests.faults.patches import FAULTS
 from tests.faults.planted import planted
 from tests.faults.stops import stops
 from tests.faults.toxics import toxics
+from tests.faults.visits import visits
 from tests.faults.withdrawals import withdrawals
 
 Progress = Callable[[int, int], None]
@@ -53,6 +54,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
     "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),
     "day": Campaign("a day of guests in virtual time, every byte on the wire judged", 24, "hours", day),
+    "visits": Campaign("guests one after the other on one car, with a real authority", 1_000, "visits", visits),
     "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),
 }
 
