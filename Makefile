@@ -10,7 +10,7 @@ UV := $(VENV)/bin/uv
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 ARGS ?=
 PYTEST_ARGS ?=
-EXTRAS := vehicle hub site cloud sim build
+EXTRAS := vehicle hub site page cloud sim build
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade,)
@@ -34,6 +34,7 @@ check: venv ## format, lint, types, layers, generated code: seconds
 
 test: venv ## check, then every test with the seconds of each area (PYTEST_ARGS='-k word' narrows it)
 	@.ci/packages mosquitto=mosquitto mosquitto_sub=mosquitto-clients protoc=protobuf-compiler node=nodejs strace=strace || [ -z "$$CI" ]
+	@.ci/packages chromium=chromium || [ -z "$$CI" ]
 	@$(MAKE) --no-print-directory check
 	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(PYTEST_ARGS)
 

@@ -15,7 +15,13 @@ pytest_plugins = ["tests.kit.areas"]
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
-TOOLS = {"needs_mosquitto": "mosquitto", "needs_protoc": "protoc", "needs_node": "node", "needs_strace": "strace"}
+TOOLS = {
+    "needs_chromium": "chromium",
+    "needs_mosquitto": "mosquitto",
+    "needs_node": "node",
+    "needs_protoc": "protoc",
+    "needs_strace": "strace",
+}
 PRODUCT = ["gateway", "vehicle_agent", "showroom_agent", "simulators"]
 LEFT_OUT = pytest.StashKey[int]()
 

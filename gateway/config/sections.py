@@ -192,6 +192,17 @@ class DoorSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """The guest's page on the local network; needs consent.authority and forecourt[page]."""
+
+    port: int | None = setting(None, doc="port of the page (0: any free one); none: no page", low=0, high=65_535)
+    host: str = setting(
+        "127.0.0.1", doc="address of this device in the network that guests join; they reach the page there"
+    )
+    name: str = setting("localhost", doc="a host name under which the page may be asked for, beside addresses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is written to standard error."""
 
@@ -210,4 +221,5 @@ class AgentSettings:
     flow: FlowSettings = section(FlowSettings, doc="what leaves, and how fast")
     health: HealthSettings = section(HealthSettings, doc="the local health page")
     door: DoorSettings = section(DoorSettings, doc="a socket for apps on this machine")
+    page: PageSettings = section(PageSettings, doc="the guest's page on the local network")
     log: LogSettings = section(LogSettings, doc="what is written to standard error")

@@ -5,11 +5,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.consent import Consent
-from gateway.door import Door
 from gateway.errors import ForecourtError, StoreError, StoreFull, StoreTooNew
 from gateway.flow import schema as flow_schema
 from gateway.flow.budget import Budget
@@ -21,12 +19,11 @@ from gateway.flow.revocation import Revocation, WithdrawalDone
 from gateway.flow.uplink import Uplink
 from gateway.guest import GuestDesk, Parts
 from gateway.guest.session import schema as guest_schema
-from gateway.guest.verbs import desk_verbs
 from gateway.health import Health
 from gateway.log import Log
 from gateway.model import Appended, Event, Kind, PurposeSet, Stream, ValueType
 from gateway.outbox import Outbox
-from gateway.runtime import local_grants
+from gateway.runtime import local_grants, surfaces
 from gateway.runtime.damage import look_over
 from gateway.runtime.metrics import observe
 from gateway.runtime.options import AgentOptions
@@ -214,16 +211,15 @@ class Agent:
                 group.create_task(self.health.run(), name="health")
                 if self.sync is not None:
                     group.create_task(self.sync.run(), name="consent")
-                if self.desk is not None and self.options.door is not None:
-                    group.create_task(self._open_door(self.options.door, self.desk), name="door")
+                if self.desk is not None:
+                    group.create_task(surfaces.serve(self.desk, self.options, self._online), name="surfaces")
                 group.create_task(self._look_after(), name="care")
                 group.create_task(self._check_damage(), name="damage")
                 for index, part in enumerate(parts):
                     group.create_task(_run(part), name=f"part-{index}")
 
-    async def _open_door(self, path: Path, desk: GuestDesk) -> None:
-        async with Door(path, desk_verbs(desk), self.options.door_users) as door:
-            await door.run()
+    def _online(self) -> bool:
+        return self.uplink.status().online
 
     async def drained(self, timeout_s: float) -> bool:
         """Waits until every number that was given has its receipt; False when that takes longer."""

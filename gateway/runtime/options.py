@@ -45,6 +45,9 @@ class AgentOptions:
     lease_s: int = CONSENT_LEASE_S
     door: Path | None = None
     door_users: tuple[int, ...] = ()
+    page_port: int | None = None
+    page_host: str = "127.0.0.1"
+    page_name: str = "localhost"
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     version: str = "0.1.0"
@@ -98,6 +101,9 @@ def options_of(settings: AgentSettings, clock: Clock) -> AgentOptions:
         lease_s=settings.consent.lease_s,
         door=settings.door.path,
         door_users=settings.door.users,
+        page_port=settings.page.port,
+        page_host=settings.page.host,
+        page_name=settings.page.name,
         health_port=settings.health.port,
         health_host=settings.health.host,
         trusted=trusted,

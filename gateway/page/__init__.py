@@ -1,0 +1,7 @@
+"""The guest's page: what is agreed, on a phone, without an app; must never be loaded where no page is set."""
+
+from gateway.page.access import Access
+from gateway.page.qr import as_svg, as_text
+from gateway.page.server import Page
+
+__all__ = ["Access", "Page", "as_svg", "as_text"]
