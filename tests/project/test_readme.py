@@ -63,8 +63,8 @@ def test_commands_exist(words: list[str]) -> None:
 
 
 def test_the_settings_are_good(tmp_path: Path) -> None:
-    """The README's file passes `forecourt check` once its identity exists."""
-    (settings,) = blocks("toml")
+    """The README's file passes `forecourt check` once its identity exists, also with the part about consent instead."""
+    whole, consent = blocks("toml")
     pki = subprocess.run(
         [FORECOURT, "pki", "dev", "pki", "--device", "car-1"],
         cwd=tmp_path,
@@ -73,14 +73,15 @@ def test_the_settings_are_good(tmp_path: Path) -> None:
         timeout=25,
     )
     assert pki.returncode == 0, pki.stderr
-    (tmp_path / "car.toml").write_text(settings, "utf-8")
-    done = subprocess.run(
-        [FORECOURT, "check", "car.toml"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=25
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    for settings in (whole, whole.partition("[consent]")[0] + consent):
+        (tmp_path / "car.toml").write_text(settings, "utf-8")
+        done = subprocess.run(
+            [FORECOURT, "check", "car.toml"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=25
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_commands_were_found() -> None:
     """The search above does not pass because it found nothing."""
     assert len(commands()) >= 7
-    assert len(blocks("toml")) == 1
+    assert len(blocks("toml")) == 2
