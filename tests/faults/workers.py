@@ -50,8 +50,8 @@ def agent(
 
 
 def cloud(identity: str, broker: str, db: str) -> int:
-    """The cloud's end, until it is killed."""
-    asyncio.run(serve(Path(identity), broker, Path(db), SqliteSink()))
+    """The cloud's end, until it is killed; grants are the devices' own here, so it asks for no records."""
+    asyncio.run(serve(Path(identity), broker, Path(db), SqliteSink(), consent=False))
     return 0
 
 
