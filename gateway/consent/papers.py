@@ -1,5 +1,6 @@
 """Records of consent as files on somebody's desk; must never call good what is not signed."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,9 +33,9 @@ def public_key(path: Path) -> Ed25519PublicKey:
 
 
 def verified(files: Sequence[tuple[str, bytes]], keys: Sequence[Ed25519PublicKey]) -> Verified:
-    """Each of `files` (name, bytes), oldest first."""
+    """Each of `files` (name, bytes), oldest first. A file holds a record or a list of them, laid out in any way."""
     good: list[tuple[str, ConsentRecord]] = []
-    for name, raw in files:
+    for name, raw in ((name, raw) for name, content in files for raw in _records(content)):
         try:
             record = read_record(raw, keys)
         except RecordRefused as refused:
@@ -43,6 +44,19 @@ def verified(files: Sequence[tuple[str, bytes]], keys: Sequence[Ed25519PublicKey
             return Verified(good, f"{name}: {why}")
         good.append((name, record))
     return Verified(good, "")
+
+
+def _records(content: bytes) -> list[bytes]:
+    """What is on a paper, in the form that was signed; how it is laid out on the paper is no part of it."""
+    try:
+        found = json.loads(content, parse_float=_no_fraction)
+        return [canonical(one) for one in (found if isinstance(found, list) else [found])] or [content]
+    except (ValueError, RecursionError, InputError):
+        return [content]
+
+
+def _no_fraction(text: str) -> Any:
+    raise ValueError(f"{text} is no integer")
 
 
 def keep(records: Sequence[Any], folder: Path) -> list[Path]:

@@ -107,3 +107,23 @@ def test_what_is_no_key_is_refused_in_words(tmp_path: Path) -> None:
         told = run("verify", "--key", name, str(tmp_path / "1.json"))
         assert told.exit_code == 2
         assert "holds" in told.output
+
+
+def test_what_receipt_prints_can_be_verified_as_it_is(tmp_path: Path) -> None:
+    """A list, laid out for people; a word that is changed in it shows."""
+    first = record(consent(Purpose.PROFILE))
+    second = record(consent(Purpose.PROFILE, ConsentState.WITHDRAWN, Scope.NONE), before=first)
+    printed = json.dumps([json.loads(sign_record(AUTHORITY, one)) for one in (first, second)], indent=1)
+    paper = tmp_path / "receipt.json"
+    paper.write_text(printed, "utf-8")
+    good = run("verify", "--key", pem(tmp_path, AUTHORITY), str(paper))
+    assert (good.exit_code, good.output.count("good, version")) == (0, 2)
+    for bad in (
+        printed.replace('"withdrawn"', '"given"'),
+        printed.replace("1790", "1790.0", 1),
+        "[[1]]",
+        "{",
+        '["\\ud800"]',
+    ):
+        paper.write_text(bad, "utf-8")
+        assert run("verify", "--key", pem(tmp_path, AUTHORITY), str(paper)).exit_code == 1
