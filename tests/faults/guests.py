@@ -83,7 +83,10 @@ class Drives:
         samples: dict[str, Value] = {path: value for _, values in self.steps for path, value in values.items()}
         self.types = {path: _type(value) for path, value in samples.items()}
         self.values = {
-            value for _, values in self.steps for path, value in values.items() if path.startswith("Vehicle.CurrentLoc")
+            value
+            for _, values in self.steps
+            for path, value in values.items()
+            if path.endswith(("CurrentLocation.Latitude", "CurrentLocation.Longitude"))
         }
 
     async def describe(self, paths: Sequence[str]) -> Mapping[str, SignalInfo | Missing]:

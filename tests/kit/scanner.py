@@ -37,8 +37,8 @@ class Scanner:
         self.texts.setdefault(place, []).extend(texts)
 
     def plant(self, values: Iterable[object]) -> None:
-        """Values that must not be found anywhere; those too short to mean something are left out."""
-        self.planted.update(text for text in map(str, values) if len(text) >= 6)
+        """Values that must not be found anywhere; those so short that a measured number may hold them are left out."""
+        self.planted.update(text for text in map(str, values) if len(text) >= 8)
 
     def found(self) -> dict[str, int]:
         """How many personal values each place holds; empty where there is none."""
