@@ -20,9 +20,10 @@ from gateway.cloud.shares import Shares
 from gateway.cloud.sinks import Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.errors import InputError, SignatureError
+from gateway.limits import MESSAGE_BYTES_MAX
 from gateway.log import Log
 from gateway.model import Stream
-from gateway.wire.batch import read_batch
+from gateway.wire.batch import mark_of, read_batch
 from gateway.wire.messages import read_state
 from gateway.wire.topics import UpTopic, parse_up
 
@@ -83,7 +84,7 @@ class Admission:
             with self._savepoint():
                 self._take(topic, payload, outcome, heard)
         except Poison as poison:
-            outcome = Outcome(device=outcome.device, poison=poison)
+            outcome = Outcome(device=outcome.device, poison=poison, unreadable=outcome.unreadable)
             self._put_aside(outcome.device, topic, payload, poison)
         return outcome
 
@@ -107,6 +108,10 @@ class Admission:
         except SignatureError as error:
             raise Poison(Reason.SIGNATURE, str(error)) from error
         except InputError as error:
+            if (
+                len(payload) <= MESSAGE_BYTES_MAX and parse_up(topic).stream is not None
+            ):  # so its signature was verified
+                outcome.unreadable = mark_of(payload)
             raise Poison(Reason.MALFORMED, str(error)) from error
         except Exception as error:  # one message, whatever it holds, must not end the service
             if of_disk(error):

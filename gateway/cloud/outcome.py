@@ -34,6 +34,7 @@ class Outcome:
     `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read. `doubted`
     where it came from a store that goes on from an old copy; nothing of that is taken. `unknown_record`
     names a record of consent that is to be asked for, `consent_due` says that the device is to be told of consent.
+    `unreadable` is the mark of a batch that the device signed and nobody can read.
     """
 
     device: str = ""
@@ -46,5 +47,6 @@ class Outcome:
     poison: Poison | None = None
     refused: list[Refusal] = field(default_factory=list)
     doubted: Doubt | None = None
+    unreadable: int | None = None
     unknown_record: str = ""
     consent_due: bool = False

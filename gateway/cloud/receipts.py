@@ -15,6 +15,7 @@ from gateway.model import SeqRange
 
 UNKNOWN_DICTIONARIES_MAX = 64
 UNKNOWN_RECORDS_MAX = 16
+UNREADABLE_MAX = 64
 STREAMS_OF_RECEIPT_MAX = 32
 
 
@@ -29,6 +30,7 @@ class Owed:
     unknown: dict[str, set[int]] = field(default_factory=dict)
     refused: dict[str, set[Refusal]] = field(default_factory=dict)
     doubted: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, set[int]] = field(default_factory=dict)
     records: dict[str, set[str]] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
@@ -47,6 +49,10 @@ class Owed:
             asked_for = self.records.setdefault(outcome.device, set())
             if len(asked_for) < UNKNOWN_RECORDS_MAX:
                 asked_for.add(outcome.unknown_record)
+        if outcome.unreadable is not None:
+            marks = self.unreadable.setdefault(outcome.device, set())
+            if len(marks) < UNREADABLE_MAX:
+                marks.add(outcome.unreadable)
         if outcome.doubted is not None:
             self.doubted[outcome.device] = outcome.doubted.epoch
             self.names[outcome.device] = outcome.doubted.birth
@@ -56,7 +62,7 @@ class Owed:
                 named.add(refusal)
 
     def __bool__(self) -> bool:
-        return bool(self.streams or self.births or self.unknown or self.refused or self.doubted or self.records)
+        return bool(self.streams or _addressed(self))
 
     def due_at_once(self, events_max: int = RECEIPT_EVENTS) -> bool:
         """Whether so many events wait that senders may run dry."""
@@ -64,7 +70,7 @@ class Owed:
 
 
 def _addressed(owed: Owed) -> tuple[str, ...]:
-    return *owed.births, *owed.unknown, *owed.refused, *owed.doubted, *owed.records
+    return *owed.births, *owed.unknown, *owed.refused, *owed.doubted, *owed.records, *owed.unreadable
 
 
 def receipts(
@@ -88,6 +94,7 @@ def receipts(
             receipt.doubted_epoch = doubted.get(device, 0)
             receipt.birth = owed.names.get(device, 0)
             if not start:
+                receipt.unreadable.extend(sorted(owed.unreadable.get(device, ())))
                 receipt.unknown_records.extend(sorted(owed.records.get(device, ())))
                 receipt.refused.extend(stream_refusals(owed.refused.get(device, ())))
             yield device, receipt

@@ -88,6 +88,7 @@ class Answers:
         not_allowed = any(part.reason == downlink_pb2.REFUSAL_REASON_CONSENT for part in receipt.refused)
         if receipt.unknown_records or not_allowed:
             self.on_consent(receipt.unknown_records, not_allowed)
+        self._unreadable(frozenset(receipt.unreadable))
         self._unknown.update(receipt.unknown_dictionaries)
         self.dictionaries(self.receipt_at_s)
         self._wake.set()
@@ -152,6 +153,18 @@ class Answers:
         stream = Stream(refusal.stream)
         for bag in self._window.within(stream, [SeqRange(item.first, item.last) for item in refusal.ranges]):
             self._publisher.doom(stream, bag)
+
+    def _unreadable(self, marks: frozenset[int]) -> None:
+        """Batches of which the cloud can read nothing: halved until a bag stands alone, which then leaves the shelf.
+
+        Where the dictionary came with one, that may be at fault: then its bags go again without.
+        """
+        for batch in [each for each in self._window.batches() if each.mark in marks] if marks else ():
+            bags = self._window.lost(batch, 1 if batch.with_dictionary else 2)
+            self._outbox.release(batch.stream, bags)
+            log.warning("batch_unreadable", stream=batch.stream.word, bags=len(bags))
+            if len(bags) == 1 and not batch.with_dictionary:
+                self._publisher.doom(batch.stream, bags[0])
 
     def dictionaries(self, now_s: float) -> None:
         """Batches that the cloud could not read go again with their dictionary; at most so often, since it may lag."""

@@ -23,7 +23,8 @@ PIECES_MAX = 1_024
 class Batch:
     """A batch on its way: when it was published, and how many of its events have no receipt yet.
 
-    The uplink notes which dictionary the batch names and about whom it is: pairs of subject and purposes.
+    The uplink notes which dictionary the batch names and whether it brings it, about whom it is (pairs of subject and
+    purposes), and the mark of its payload.
     """
 
     stream: Stream
@@ -32,6 +33,8 @@ class Batch:
     replayed: bool
     digest: int = 0
     about: frozenset[tuple[int, PurposeSet]] = frozenset()
+    mark: int = 0
+    with_dictionary: bool = False
 
 
 class Sent(NamedTuple):

@@ -23,6 +23,7 @@ class Flight:
     with_dictionary: bool
     size: int
     sent_at_s: float
+    mark: int
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from gateway.link import Connection
 from gateway.log import Log
 from gateway.model import GapReason, OpenBag, Purpose, PurposeSet, SeqRange, Stream
 from gateway.outbox import Gate, Outbox
-from gateway.wire.batch import build_batch
+from gateway.wire.batch import build_batch, mark_of
 from gateway.wire.codec import COLUMNS_ZSTD, IDENTITY, ROWS_ZSTD
 from gateway.wire.topics import Topics
 
@@ -193,8 +193,8 @@ class Publisher:
         batch = self._window.sent(turn, [_range(bag) for bag in bags[:fit]], scanned_to, self._loop.time())
         if flight is not None:
             flight.batch = batch
-            batch.about = flight.about
-            batch.digest = self._outbox.dictionary.digest
+            batch.about, batch.digest = flight.about, self._outbox.dictionary.digest
+            batch.mark, batch.with_dictionary = flight.mark, flight.with_dictionary
 
     def _launch(self, connection: Connection, stream: Stream, bags: Sequence[OpenBag], replayed: bool) -> Flight:
         digest = self._outbox.dictionary.digest
@@ -212,7 +212,7 @@ class Publisher:
         now_s = self._loop.time()
         about = frozenset((bag.subject, bag.purposes) for bag in bags)
         ranges = tuple(_range(bag) for bag in bags)
-        flight = Flight(published, stream, None, ranges, about, with_dictionary, len(payload), now_s)
+        flight = Flight(published, stream, None, ranges, about, with_dictionary, len(payload), now_s, mark_of(payload))
         self._flights[flight] = None
         published.add_done_callback(partial(self._landed, connection, flight))
         if with_dictionary:

@@ -84,6 +84,11 @@ def _fill(entry: event_pb2.Bag, bag: OpenBag) -> None:
         entry.rows.CopyFrom(event_pb2.Rows.FromString(bag.body))
 
 
+def mark_of(payload: bytes) -> int:
+    """The name of a payload that ends with its signature: the last 8 bytes, little-endian."""
+    return int.from_bytes(payload[-8:], "little")
+
+
 def read_batch(topic: str, payload: bytes, key: Ed25519PublicKey) -> event_pb2.EventBatch:
     """The batch of a payload.
 

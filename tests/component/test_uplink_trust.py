@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from forecourt.v1 import downlink_pb2
+from forecourt.v1 import control_pb2, downlink_pb2
 
 from gateway.flow.uplink import UplinkSettings
 from gateway.model import Stream
 from gateway.wire.signing import sign
-from tests.component.uplinks import CLOUD_KEY, TOPICS, Cloudlet, car
+from tests.component.uplinks import CLOUD_KEY, TOPICS, Arrival, Cloudlet, car
 from tests.kit.broker import mosquitto
 from tests.kit.gates import AllowAll
 
@@ -168,3 +168,37 @@ async def test_a_cloud_that_never_learns_a_dictionary_makes_no_storm(tmp_path: P
         await cloud.until(lambda: len(cloud.arrivals) >= 3)
         assert loop.time() - began > 0.9
         assert len(cloud.arrivals) <= 2 + (loop.time() - began) * 1.5
+
+
+class Choking(Cloudlet):
+    """Can read no batch that holds a certain number, as one with other bounds might."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.choked = number, 0
+
+    def _batch(self, came: Arrival) -> None:
+        if came.stream is Stream.LIVE and any(item.first <= self.number <= item.last for item in came.numbers):
+            self.choked += 1
+            mark = int.from_bytes(came.batch.signature[-8:], "little")
+            receipt = downlink_pb2.Receipt(cloud_boot=self.boot, unreadable=[mark])
+            self.send(TOPICS.receipt, sign(CLOUD_KEY, TOPICS.receipt, receipt.SerializeToString()))
+            return
+        super()._batch(came)
+
+
+async def test_a_batch_that_nobody_can_read_is_halved_down_to_the_bag_at_fault(tmp_path: Path) -> None:
+    """It would come again each minute otherwise; its neighbours arrive, the dictionary that came with it too."""
+    cloud = Choking(620)
+    async with mosquitto() as broker, car(tmp_path, broker.endpoint()) as device:
+        for _ in range(20):
+            await device.append(Stream.LIVE, 50)
+        async with cloud.online(broker.endpoint()):
+            await device.until(lambda status: status.quarantined == 50 and status.drained)
+            books = await device.outbox.books()
+    assert (books.pending, books.quarantined, books.balanced) == (0, 50, True)
+    assert cloud.count(Stream.LIVE) == 950
+    assert 3 <= cloud.choked <= 8
+    assert [(gap.reason, gap.ranges[0].first, gap.ranges[0].last) for gap in cloud.gaps] == [
+        (control_pb2.GAP_REASON_QUARANTINED, 601, 650)
+    ]

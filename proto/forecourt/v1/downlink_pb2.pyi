@@ -43,7 +43,7 @@ class StreamRefusal(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., stream: _Optional[int] = ..., ranges: _Optional[_Iterable[_Union[_control_pb2.Range, _Mapping]]] = ..., reason: _Optional[_Union[RefusalReason, str]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "refused", "doubted_epoch", "birth", "signature")
+    __slots__ = ("cloud_boot", "number", "streams", "unknown_dictionaries", "unknown_records", "refused", "doubted_epoch", "birth", "unreadable", "signature")
     CLOUD_BOOT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Receipt(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     DOUBTED_EPOCH_FIELD_NUMBER: _ClassVar[int]
     BIRTH_FIELD_NUMBER: _ClassVar[int]
+    UNREADABLE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     cloud_boot: int
     number: int
@@ -61,8 +62,9 @@ class Receipt(_message.Message):
     refused: _containers.RepeatedCompositeFieldContainer[StreamRefusal]
     doubted_epoch: int
     birth: int
+    unreadable: _containers.RepeatedScalarFieldContainer[int]
     signature: bytes
-    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., doubted_epoch: _Optional[int] = ..., birth: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., doubted_epoch: _Optional[int] = ..., birth: _Optional[int] = ..., unreadable: _Optional[_Iterable[int]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloudState(_message.Message):
     __slots__ = ("cloud_boot", "online", "signature")
