@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from forecourt.v1 import downlink_pb2
+from forecourt.v1 import downlink_pb2, event_pb2
 
 from gateway.clock import Clock
 from gateway.cloud.batches import Batches
@@ -95,7 +95,7 @@ class Admission:
             if up.stream is None:
                 self._take_state(up.device, read_state(topic, payload, key), outcome)
                 return
-            batch = read_batch(topic, payload, key)
+            batch = _batch(topic, payload, key, outcome)
             doubt = self._doubted.get(up.device)
             if doubt is not None and doubt.epoch == batch.epoch:  # its numbers were given before, for other events
                 self._count("doubted_batches", 1)
@@ -108,10 +108,6 @@ class Admission:
         except SignatureError as error:
             raise Poison(Reason.SIGNATURE, str(error)) from error
         except InputError as error:
-            if (
-                len(payload) <= MESSAGE_BYTES_MAX and parse_up(topic).stream is not None
-            ):  # so its signature was verified
-                outcome.unreadable = mark_of(payload)
             raise Poison(Reason.MALFORMED, str(error)) from error
         except Exception as error:  # one message, whatever it holds, must not end the service
             if of_disk(error):
@@ -178,3 +174,15 @@ class Admission:
 
 
 _STREAMS = frozenset(Stream)
+
+
+def _batch(topic: str, payload: bytes, key: Ed25519PublicKey, outcome: Outcome) -> event_pb2.EventBatch:
+    """The batch; where its device signed what nobody can read, the outcome names it to the device."""
+    try:
+        return read_batch(topic, payload, key)
+    except SignatureError:
+        raise
+    except InputError:
+        if len(payload) <= MESSAGE_BYTES_MAX:  # a longer one was not looked at, so that anybody may have sent it
+            outcome.unreadable = mark_of(payload)
+        raise
