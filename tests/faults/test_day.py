@@ -16,7 +16,7 @@ async def test_a_whole_day_on_the_wire(tmp_path: Path) -> None:
     """Twenty-four hours in virtual time; each hour begins with a minute of driving."""
     verdict = await whole_day(tmp_path, 60.0, 1.0)
     assert verdict.good, "\n".join([verdict.line(), *verdict.notes])
-    assert verdict.effects > 2_000
+    assert verdict.effects > 1_500, "what was waiting when the link was cut is purged by the no that follows"
 
 
 def test_the_scanner_finds_what_it_looks_for() -> None:
