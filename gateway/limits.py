@@ -49,6 +49,8 @@ MESSAGE_BYTES_MAX: Final = 1_000_000
 DOWNLINK_BYTES_MAX: Final = 65_536
 BIRTHS_KEPT_MAX: Final = 32
 """Names of connections that a device remembers and tells, the oldest is forgotten first."""
+BIRTH_AGAIN_S: Final = 3_600.0
+"""A connection says another birth after so long: a copy of the store that is older than that is known by its name."""
 DOUBT_LOOK_S: Final = 10.0
 DOUBT_AGAIN_S: Final = 21_600.0
 """A store is given up on the cloud's word once in a boot, and again after so long."""

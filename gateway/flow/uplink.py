@@ -21,6 +21,7 @@ from gateway.flow.status import StreamStatus, UplinkStatus
 from gateway.flow.window import SendWindow
 from gateway.identity import Identity
 from gateway.limits import (
+    BIRTH_AGAIN_S,
     EVENT_BATCH_BYTES_TARGET,
     RECEIPT_TIMEOUT_S,
     RESYNC_S,
@@ -51,6 +52,7 @@ class UplinkSettings:
     receipt_timeout_s: float = RECEIPT_TIMEOUT_S
     batch_bytes: int = EVENT_BATCH_BYTES_TARGET
     resync_s: float = RESYNC_S
+    birth_again_s: float = BIRTH_AGAIN_S
 
     def __post_init__(self) -> None:
         if not 0 < self.unreceipted_max <= UNRECEIPTED_EVENTS_MAX:
@@ -131,7 +133,7 @@ class Uplink:
         if consent is not None:
             self._answers.on_consent = consent.refused
         self._connection: Connection | None = None
-        self._hold_until_s = 0.0
+        self._hold_until_s = self._announced_s = 0.0
 
     async def run(self) -> None:
         """Connects and sends for ever; cancel it to stop, which says farewell."""
@@ -227,6 +229,7 @@ class Uplink:
             self._part(connection)
 
     def _announce(self, connection: Connection) -> None:
+        self._announced_s = self._loop.time()
         birth = self._presence.birth(self._outbox.last, self._outbox.floor)
         connection.publish(self._topics.state, birth, retain=True).add_done_callback(_check_birth)
 
@@ -236,7 +239,7 @@ class Uplink:
             now_s = self._loop.time()
             if self._answers.doubted and not await self._store.doubt():
                 self._answers.doubt_ignored()
-            if self._answers.misjudged:
+            if self._answers.misjudged or now_s - self._announced_s >= self._settings.birth_again_s:
                 self._answers.misjudged = False
                 self._announce(connection)
             self._window.look_again(self._gate.version)

@@ -1,6 +1,7 @@
 """Proves what the uplink believes of a cloud, and what it does when the cloud changes; on a real broker."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ async def test_numbers_never_given_are_proof_of_lost_commits_once(tmp_path: Path
                 device.store.on_fatal.append(lambda _, dead=dead: dead.set())  # type: ignore[misc]
                 await device.append(Stream.LIVE, 100)
                 await device.append(Stream.URGENT, 10)
-                await cloud.until(lambda: cloud.count(Stream.LIVE) >= 100)
+                place = (device.store.epoch, Stream.LIVE)
+                await cloud.until(lambda place=place: place in cloud.held)  # type: ignore[misc]
                 received = device.status.receipts
                 cloud.send(TOPICS.receipt, cloud.receipt(live=1 << 62))
                 if life == 0:
@@ -91,6 +93,23 @@ async def test_a_doubt_about_an_older_birth_is_answered_with_another_birth(tmp_p
         await device.append(Stream.LIVE, 100)
         await device.until(lambda status: status.drained)
     assert cloud.count(Stream.LIVE) == 200
+
+
+async def test_a_long_connection_says_its_birth_again_under_another_name(tmp_path: Path) -> None:
+    """So that a copy that was made since the last one cannot go unnoticed for longer than that."""
+    cloud, settings = Cloudlet(), UplinkSettings(birth_again_s=0.1)
+    async with (
+        mosquitto() as broker,
+        cloud.online(broker.endpoint()),
+        car(tmp_path, broker.endpoint(), settings=settings) as device,
+    ):
+        await device.append(Stream.LIVE, 100)
+        await cloud.until(lambda: len(cloud.states) >= 3)
+        await device.until(lambda status: status.drained)
+    births = [state for state in cloud.states if state.online]
+    assert len({state.birth for state in births}) == len(births)
+    assert len({state.connect for state in births}) == 1
+    assert all(before.birth in after.births for before, after in pairwise(births))
 
 
 async def test_a_receipt_for_numbers_never_sent_settles_nothing(tmp_path: Path) -> None:
