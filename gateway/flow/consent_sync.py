@@ -93,6 +93,7 @@ class ConsentSync:
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._fetches = self._puts = self._refused = 0
+        self._own = 0
 
     async def open(self) -> None:
         """Before anything is sent: nothing about a guest leaves until the authority has told its epoch."""
@@ -107,6 +108,10 @@ class ConsentSync:
     def status(self) -> SyncStatus:
         """A snapshot."""
         return SyncStatus(self._applied, self._told, self._hold(), self._fetches, self._puts, self._refused)
+
+    def said(self, purposes: int) -> None:
+        """The guest changed so many purposes on this device: the epoch may rise by as many, and that is no news."""
+        self._own += purposes
 
     # What comes down
 
@@ -166,6 +171,8 @@ class ConsentSync:
             self._refused += 1
             raise CommandFailed(f"record_{refused.reason}") from refused
         self._applied = applied.epoch
+        if self._told is None or self._applied >= self._told:
+            self._own = 0
         self._judge()
         return b""
 
@@ -231,7 +238,9 @@ class ConsentSync:
     def _hold(self) -> Hold:
         if self._told is None or self._told < self._applied:
             return Hold.FORWARD
-        return Hold.ALL if self._told > self._applied else Hold.NONE
+        if self._told == self._applied:
+            return Hold.NONE
+        return Hold.FORWARD if self._told - self._applied <= self._own else Hold.ALL
 
     def _judge(self) -> None:
         self._consent.gate.hold(self._hold())

@@ -39,7 +39,10 @@ log = Log("guest")
 
 @dataclass(slots=True)
 class Parts:
-    """The rooms that the desk stands on. `take_subject` tells the agent whose data its sources read now."""
+    """The rooms that the desk stands on.
+
+    `take_subject` tells the agent whose data its sources read now, `said` how many purposes the guest changed here.
+    """
 
     store: Store
     outbox: Outbox
@@ -50,6 +53,7 @@ class Parts:
     key: Ed25519PrivateKey
     take_subject: Callable[[int], None]
     lease_s: int = CONSENT_LEASE_S
+    said: Callable[[int], None] = lambda _: None
     wipe: Wipe = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,12 +131,15 @@ class GuestDesk:
         def tell(db: sqlite3.Connection, change: consent_pb2.ConsentChange) -> None:
             parts.outbox.control_now(db, ControlRecord(at_us=parts.clock.wall_us(), consent=change))
 
+        parts.said(len(changes))
         await parts.consent.widen(subject, changes, partial(sign, parts.key, CHANGE_CONTEXT), where, tell)
         return await self.status()
 
     async def withdraw(self, purposes: Sequence[Purpose], surface: str = "head_unit") -> WithdrawalDone:
         """The guest says no; when this returns nothing of these can be read or sent."""
-        return await self._parts.revocation.withdraw(self._subject(), purpose_set(purposes), surface_of(surface))
+        subject, gone = self._subject(), purpose_set(purposes)
+        self._parts.said(gone.bit_count())
+        return await self._parts.revocation.withdraw(subject, gone, surface_of(surface))
 
     async def status(self) -> ConsentView:
         """What is in force, purpose by purpose."""

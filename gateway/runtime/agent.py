@@ -124,7 +124,7 @@ class Agent:
             self.desk = self.sync.sessions = GuestDesk(
                 Parts(
                     store, outbox, consent, self.revocation, self.uplink, self.clock, options.identity.key,
-                    self._take_subject, options.lease_s,
+                    self._take_subject, options.lease_s, self.sync.said,
                 )
             )  # fmt: skip
             self.sync.register(self.commands)

@@ -116,14 +116,15 @@ def _judge(path: Path, truth: Truth) -> Verdict:
         for missing in s.missing
         for part in held[s.key.epoch, s.key.stream].missing(*missing)
     )
+    known = sum(number not in truth.away for number in truth.persons)
     traces = sum(report.canaries_found for report in truth.wipes)
     verdict.effects, verdict.duplicates = sum(s.effects for s in streams), sum(s.duplicates for s in streams)
     verdict.explained = sum(s.gaps for s in streams)
     verdict.lost, verdict.unexplained = merged + false_links + leaked + traces, never
     slowest = max(report.seconds for report in truth.wipes)
     verdict.summary = (
-        f"{len(truth.handles):,} visits on one car, {len(joined):,} joined to a person: {merged} of two guests, "
-        f"{false_links} false merges; {len(truth.away)} without a network and {len(truth.refused)} that said no: "
+        f"{len(truth.handles):,} visits on one car, {len(joined):,} of {known:,} joined to a person: {merged} of two "
+        f"guests, {false_links} false merges; {len(truth.away)} without a network and {len(truth.refused)} with a no: "
         f"{leaked} of them left anything ({gaps} numbers explained as wiped); {traces} traces in "
         f"{sum(report.bytes_scanned for report in truth.wipes) / 1e9:.1f} GB searched, slowest wipe {slowest:.2f} s; "
         f"unexplained {never}; the books {'balance' if verdict.good else 'OR A PROMISE BROKE'}"
