@@ -40,7 +40,7 @@ class Arrivals:
         """The older half loses its times and batches where one range follows another; where none does, it stays so."""
         rows = self._db.execute(
             "select rowid, epoch, stream, first, last, at_us from admitted where device = ? order by rowid limit ?",
-            (device, count - CLOUD_ARRIVALS_MAX // 2),
+            (device, min(count - CLOUD_ARRIVALS_MAX // 2, CLOUD_ARRIVALS_MAX)),
         ).fetchall()
         places: dict[tuple[int, int], Numbers] = {}
         for _, epoch, stream, first, last, _ in rows:

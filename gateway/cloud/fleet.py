@@ -86,7 +86,8 @@ class Fleet:
         if not speaks(state, known):
             return False
         if known is None or state.epoch != known.epoch:
-            self._rank(device, state.epoch)
+            for epoch in (state.epoch,) if known is None else (known.epoch, state.epoch):
+                self._rank(device, epoch)
         self._db.execute(
             "insert into device (device, online, boot, connect, epoch, version, capabilities, born_us, seen_us, birth)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set online = excluded.online,"

@@ -39,8 +39,13 @@ class Poison(InputError):
 def keep_aside(db: sqlite3.Connection, at_us: int, device: str, topic: str, payload: bytes, poison: Poison) -> None:
     """Keeps the message for people to look at; the oldest goes when there are too many, and long ones are cut.
 
-    What strangers send has a share of its own, so that it cannot push out what devices sent.
+    What strangers send has a share of its own, so that it cannot push out what devices sent. What comes again, as a bag
+    does that is not receipted, is kept once, with the time of the last.
     """
+    kept = payload[:POISON_PAYLOAD_BYTES_MAX]
+    again = "update poison set at_us = ? where device = ? and reason = ? and bytes = ? and payload = ?"
+    if db.execute(again, (at_us, device, str(poison.reason), len(payload), kept)).rowcount:
+        return
     db.execute(
         "insert into poison values (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -50,7 +55,7 @@ def keep_aside(db: sqlite3.Connection, at_us: int, device: str, topic: str, payl
             str(poison.reason),
             poison.detail[:256],
             len(payload),
-            payload[:POISON_PAYLOAD_BYTES_MAX],
+            kept,
         ),
     )
     unproven = poison.reason in _UNPROVEN

@@ -61,8 +61,19 @@ def test_the_poison_table_is_bounded(desk: Desk) -> None:
     topic = CAR.topics.events(Stream.LIVE)
     flood = [(topic, bytes([n % 256]) * (POISON_PAYLOAD_BYTES_MAX + 10)) for n in range(POISON_KEPT_MAX + 20)]
     bad = forge.bag(1, 5)
-    bag_of_nobody = [CAR.letter(event_pb2.Bag(first_seq=1, count=5, codec=bad.codec)) for _ in range(3)]
+    bag_of_nobody = [CAR.letter(event_pb2.Bag(first_seq=n, count=5, codec=bad.codec)) for n in (1, 6, 11)]
     desk.take(*bag_of_nobody, *flood)
     count, longest = desk.db.execute("select count(*), max(length(payload)) from poison").fetchone()
     assert (count, longest) == (POISON_UNPROVEN_MAX + 3, POISON_PAYLOAD_BYTES_MAX)
     assert desk.counter("poison.signature") == POISON_KEPT_MAX + 20
+
+
+def test_what_comes_again_is_kept_once(desk: Desk) -> None:
+    """A bag of a later version comes every minute: it does not push out what else was put aside."""
+    later, other = CAR.letter(forge.bag(1, 5, forge.NO_CODEC)), CAR.letter(forge.bag(6, 5, forge.NO_CODEC))
+    for _ in range(3):
+        desk.clock.advance(60)
+        desk.take(later, other)
+    rows = desk.db.execute("select reason, at_us from poison").fetchall()
+    assert rows == [("later", desk.clock.wall_us())] * 2
+    assert desk.counter("poison.later") == 6
