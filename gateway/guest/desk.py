@@ -28,8 +28,8 @@ from gateway.limits import CONSENT_LEASE_S
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, Purpose, Scope, Stream, purpose_set, purposes_of
 from gateway.outbox import Outbox, left
+from gateway.outbox.held import events_of
 from gateway.outbox.left import HOUR_US
-from gateway.outbox.withdraw import waiting as waiting_of
 from gateway.store import Store
 from gateway.wire.signing import sign
 
@@ -197,7 +197,7 @@ class GuestDesk:
         """Everything about the guest on this device as JSON: visit, record, changes, and what waits to be sent."""
         subject, parts = self._subject(), self._parts
         held = await parts.consent.held(subject)
-        waiting = await parts.store.read(lambda db: waiting_of(db, subject))
+        waiting = await parts.store.read(lambda db: list(events_of(parts.outbox, db, subject)))
         view, now = await self.status(), self._now
         content = {
             "visit": {"handle": f"{subject:016x}", "opened_us": now.opened_us, "surface": now.surface},

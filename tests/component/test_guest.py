@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from gateway.guest.verbs import desk_verbs
 from gateway.guest.wipe import WipeStep, search
 from gateway.model import Purpose, Scope, Stream
 from gateway.outbox.withdraw import waiting
-from tests.kit.consent_loop import DRIVING, PROFILE, Car, loop
+from tests.kit.consent_loop import DRIVING, PATHS, PROFILE, Car, loop
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
 
@@ -82,9 +83,11 @@ async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
             assert told.records == (car.agent.consent.gate.records(subject, PROFILE),)
             (at_the_door,) = await desk_verbs(desk)["left"]({})
             assert (at_the_door["events"], at_the_door["purposes"]) == (5, ["profile"])
-            assert exported["events_waiting"] <= 5
+            assert len(exported["events_waiting"]) <= 5
             one.network.cut()
             assert await car.append(PROFILE, count=9) == 9
+            waiting = json.loads(await desk.export())["events_waiting"]
+            assert [event["values"] for event in waiting] == [{PATHS[PROFILE]: "marker-profile"}] * 9
             report = await desk.end()
             assert (report.rows, report.canaries_found) == (9, 0)
             assert report.bytes_scanned > 10 << 20
@@ -99,6 +102,23 @@ async def test_a_visit_from_its_beginning_to_its_wipe(tmp_path: Path) -> None:
         gaps = await one.rows("select reason, sum(last - first + 1) from gap where stream = 2 group by reason")
         assert (6, 9) in gaps
         assert await one.rows("select count(*) from consent_session where ended_us is not null") == [(1,)]
+
+
+async def test_rights_are_served_alone_and_at_once(tmp_path: Path) -> None:
+    """Without a network, with ten thousand events on the shelf: everything is given out, then everything is gone."""
+    async with loop(tmp_path) as one, one.car(subject=0) as car:
+        desk = desk_of(car)
+        await visit(car, DRIVING, PROFILE)
+        assert await car.append(DRIVING, count=5_000) == 5_000
+        assert await car.append(DRIVING, PROFILE, count=5_000) == 5_000
+        began = time.monotonic()
+        exported = json.loads(await desk.export())
+        took_s = time.monotonic() - began
+        assert len(exported["events_waiting"]) == 10_000
+        assert took_s < 5
+        done = await desk.erase()
+        assert (done.purged, done.seconds < 5) == (10_000, True)
+        assert json.loads(await desk.export())["events_waiting"] == []
 
 
 async def test_two_guests_are_never_one(tmp_path: Path) -> None:
