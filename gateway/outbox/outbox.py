@@ -100,7 +100,8 @@ class Outbox:
             core.device = owner.settle_owner(db, device)
             core.ttl.save(db)
             core.origins = origins.load(db)
-            origins.note_genuine(db, core.epoch)
+            if not store.created:  # one that was made just now is nobody's copy
+                origins.note_genuine(db, core.epoch)
             references.refresh(db)
             return heads.load(db, core.epoch)
 

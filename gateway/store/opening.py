@@ -31,6 +31,7 @@ class Opened:
     ballast: Ballast
     rescued: bool
     damaged: DamagedStore | None
+    created: bool
 
     def close(self) -> None:
         """After the connections are closed: what the WAL took is kept for the next open."""
@@ -106,7 +107,7 @@ def _open(files: Files, pages: int, sets: Sequence[MigrationSet], lock: Lock, *,
         db.close()
         mark.close()
         raise
-    return Opened(files, db, ledger, mark, lock, ballast, rescued, damaged)
+    return Opened(files, db, ledger, mark, lock, ballast, rescued, damaged, new)
 
 
 def _connection(path: Path, pages: int) -> sqlite3.Connection:

@@ -54,6 +54,7 @@ class Store:
         self.folder: Path = opened.files.folder
         self.epoch: int = opened.ledger.epoch
         self.rescued: bool = opened.rescued
+        self.created: bool = opened.created
         self.on_commit: list[Callable[[], None]] = []
         self.on_durable: list[Callable[[sqlite3.Connection], None]] = []
         self.on_fatal: list[Callable[[Exception], None]] = []
