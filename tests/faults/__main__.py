@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import disks, kills, offline
+from tests.faults.copies import copies
 from tests.faults.day import day
 from tests.faults.migration import migrations
 from tests.faults.oracle import Verdict
@@ -49,6 +50,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "stop": Campaign("SIGTERM under load: exit 0 in 5 s", 100, "stops", stops),
     "power-loss": Campaign("power cut after a system call of the store", 1_000, "cuts", disks.power_losses),
     "damage": Campaign("stores damaged in ten ways, then opened", 200, "stores", disks.damaged),
+    "copies": Campaign("stores copied and put back while devices live on", 100, "devices", copies),
     "migration": Campaign("kill -9 while a store gets a later schema", 400, "kills", migrations),
     "full-disk": Campaign("appends on a disk without a free byte", 100_000, "appends", disks.no_room),
     "offline": Campaign("offline at 10 events/s in virtual time, then a drain", 72, "hours", offline.offline),
