@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.poison import Poison, Reason
-from gateway.cloud.schema import signed
+from gateway.cloud.schema import signed, unsigned
 from gateway.limits import CLOUD_EPOCHS_MAX, CLOUD_STREAMS_CACHED_MAX
 from gateway.model import Stream
 
@@ -102,9 +102,28 @@ class Streams:
             epochs = self._epochs[key.device] = {row[0] for row in found}
         if signed(key.epoch) in epochs:
             return
-        if len(epochs) >= CLOUD_EPOCHS_MAX:
+        if len(epochs) >= CLOUD_EPOCHS_MAX and not self._forget_oldest(key.device, epochs):
             raise Poison(Reason.HEADER, f"a device has at most {CLOUD_EPOCHS_MAX} epochs")
         epochs.add(signed(key.epoch))
+
+    def _forget_oldest(self, device: str, epochs: set[int]) -> bool:
+        """Forgets the oldest epoch in which nothing is missing; whether there was one. The present one stays."""
+        row = self._db.execute(
+            "select s.epoch from stream s left join born b on b.device = s.device and b.epoch = s.epoch"
+            " where s.device = ?1 and s.epoch <> coalesce((select epoch from device where device = ?1), 0)"
+            " group by s.epoch having max(s.floor < s.head or s.above <> '[]') = 0 order by b.rank limit 1",
+            (device,),
+        ).fetchone()
+        if row is None:
+            return False
+        for stream in Stream:
+            key = StreamKey(device, unsigned(row[0]), stream)
+            if key in self._changing:
+                return False
+            self._cache.pop(key, None)
+        self._db.execute("delete from stream where device = ? and epoch = ?", (device, row[0]))
+        epochs.discard(row[0])
+        return True
 
     def of_epoch(self, device: str, epoch: int) -> list[StreamKey]:
         """The streams known of one epoch of a device."""

@@ -31,8 +31,8 @@ def desk() -> Iterator[Desk]:
 
 
 def test_a_device_has_so_many_epochs_and_no_more(desk: Desk) -> None:
-    """A store that is made anew for ever, or a device that lies, fills no table; its known epochs go on."""
-    desk.take(*[CAR.letter(forge.bag(1, 1), epoch=epoch) for epoch in range(1, CLOUD_EPOCHS_MAX + 1)])
+    """A device that leaves holes in all of them fills no table; its known epochs go on."""
+    desk.take(*[CAR.letter(forge.bag(3, 1), epoch=epoch) for epoch in range(1, CLOUD_EPOCHS_MAX + 1)])
     over, gap = desk.take(
         CAR.letter(forge.bag(1, 1), epoch=7_000),
         Car(CAR.device, 1, CAR.key).control(1, forge.gap(8_000, Stream.LIVE, SeqRange(1, 9))),
@@ -41,6 +41,17 @@ def test_a_device_has_so_many_epochs_and_no_more(desk: Desk) -> None:
     assert (over.new, gap.new) == (0, 1)
     assert desk.db.execute("select count(distinct epoch) from stream").fetchone()[0] == CLOUD_EPOCHS_MAX
     assert desk.take(CAR.letter(forge.bag(2, 1), epoch=5))[0].new == 1
+
+
+def test_a_device_whose_store_is_made_anew_for_ever_goes_on(desk: Desk) -> None:
+    """The oldest epoch in which nothing is missing makes room; one with a hole stays, and so does the present one."""
+    desk.take(CAR.letter(forge.bag(3, 1), epoch=1))
+    for epoch in range(2, CLOUD_EPOCHS_MAX + 30):
+        desk.take(Car(CAR.device, epoch, CAR.key).birth(), CAR.letter(forge.bag(1, 5), epoch=epoch))
+    found = [row[0] for row in desk.db.execute("select distinct epoch from stream order by epoch")]
+    assert found == [1, *range(31, CLOUD_EPOCHS_MAX + 30)]
+    assert desk.poison() == []
+    assert desk.take(CAR.letter(forge.bag(1, 5), epoch=40))[0].repeated == 5
 
 
 def test_a_device_has_so_many_dictionaries_and_no_more(desk: Desk) -> None:
