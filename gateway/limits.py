@@ -125,7 +125,7 @@ CLOUD_ERASURES_MAX: Final = 65_536
 CLOUD_REPLIES_MAX: Final = 16
 """Answers to one command."""
 CLOUD_EPOCHS_MAX: Final = 256
-"""Of one device: each is a store that was made, restored or rescued. Beyond it the oldest without a hole is forgotten."""
+"""Of one device: each is a store that was made, restored or rescued. The oldest without a hole makes room for more."""
 POISON_KEPT_MAX: Final = 500
 POISON_UNPROVEN_MAX: Final = 200
 """Of these, messages that no enrolled device has signed."""
