@@ -34,7 +34,9 @@ class PassAll(Gate):
         except KeyError:
             pass
         key_id, key = self._keyring.obtain(subject, kind.purposes)
-        self._lanes[kind, subject] = Lane(kind, subject, kind.purposes, None, key_id, key)
+        assert self._dictionary is not None, "a store that is open"
+        kept = self._dictionary.adopt(kind)
+        self._lanes[kind, subject] = Lane(kept, subject, kind.purposes, None, key_id, key)
         return self._lanes[kind, subject]
 
     def may_leave(self, subject: int, purposes: PurposeSet) -> bool:

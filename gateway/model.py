@@ -155,6 +155,8 @@ class Signal:
 class Kind:
     """What an event is. Compared by identity (five times cheaper in the gate): one object per kind and process.
 
+    A draft has the id 0, and so have its signals, until the gate lets it through: see gateway.wire.drafts.
+
     `signals` names the values of an event in order; it is empty for events that carry a record.
     `ttl_s` is how long an event is worth keeping, counted from its append; None keeps it until it is settled.
     """

@@ -59,7 +59,8 @@ class Consent:
     def counters(self) -> dict[str, int]:
         """What was refused or not believed, by name, for metrics."""
         found = {f"record_refused_{reason}": count for reason, count in self.refused.items()}
-        return found | {"rows_not_believed": self.damaged, "keyring_full": self.gate.keyring_full}
+        full = {"keyring_full": self.gate.keyring_full, "dictionary_full": self.gate.dictionary_full}
+        return found | {"rows_not_believed": self.damaged} | full
 
     @classmethod
     async def open(

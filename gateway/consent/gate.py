@@ -12,6 +12,7 @@ from gateway.consent.decision import Decision, Policies
 from gateway.consent.grants import Grant, Moment, standing
 from gateway.consent.keyring import Keyring, KeyringFull
 from gateway.consent.narrowing import Narrowing
+from gateway.errors import InputError, TooLarge
 from gateway.limits import GATE_LANES_MAX, LEASE_CHECK_S
 from gateway.model import WITHOUT_CONSENT, AeadKey, Kind, Lane, Purpose, PurposeSet, Scope
 
@@ -26,11 +27,11 @@ class Hold(IntEnum):
     """Nothing about a guest is kept either."""
 
 
-class Narrower(Protocol):
-    """What the gate needs of a dictionary: a kind with fewer signals."""
+class Adopter(Protocol):
+    """What the gate needs of a dictionary, which travels: to learn what is let through, and only that."""
 
-    def narrowed(self, kind: Kind, picks: tuple[int, ...]) -> Kind:
-        """The kind of the signals at `picks`; the same object for the same content."""
+    def adopt(self, kind: Kind, picks: tuple[int, ...] | None = None) -> Kind:
+        """The numbered kind of the signals at `picks` (None: all); the same object for the same content."""
         ...
 
 
@@ -74,23 +75,23 @@ class Gate:
         """A gate with no grants, of a device whose data goes as far as `reach`."""
         self.policies, self.reach = policies, reach
         self._keyring, self._clock = keyring, clock
-        self._narrow: Narrower | None = None
+        self._dictionary: Adopter | None = None
         self._grants: tuple[Grant, ...] = ()
         self._barred: dict[int, PurposeSet] = {}
         self._lock = threading.Lock()
         self._snapshot = _Snapshot(0, {}, {}, {}, {}, inf)
         self._hold = Hold.NONE
-        self.keyring_full = 0
+        self.keyring_full = self.dictionary_full = 0
 
     @property
     def version(self) -> int:
         """Rises with every change of what is in force, the end of a grant included; compare it with itself only."""
         return self._current().version
 
-    def bind(self, dictionary: Narrower) -> None:
-        """Names the dictionary that makes narrower kinds; until then a kind that has to be narrowed is denied."""
+    def bind(self, dictionary: Adopter) -> None:
+        """Names the dictionary that learns what is let through; until then every kind is denied."""
         with self._lock:
-            self._narrow = dictionary
+            self._dictionary = dictionary
             self._swap(self._snapshot.version)
 
     def lane(self, kind: Kind, subject: int) -> Lane | None:
@@ -213,22 +214,27 @@ class Gate:
         return _Snapshot(version, kept, leave if self._hold is Hold.NONE else {}, use, granted, until_s)
 
     def _new_lane(self, snapshot: _Snapshot, kind: Kind, subject: int) -> Lane | None:
-        decision = self.policies.minimise(kind, allowed(subject, snapshot.granted))
         lane = None
-        if decision is not None and (decision.picks is None or self._narrow is not None):
-            try:
-                key_id, key = self._keyring.obtain(subject, decision.purposes)
-            except KeyringFull:
-                self.keyring_full += 1
-                return None
-            kept = kind
-            if decision.picks is not None and self._narrow is not None:
-                kept = self._narrow.narrowed(kind, decision.picks)
-            lane = Lane(kept, subject, decision.purposes, decision.picks, key_id, key)
+        try:
+            lane = self._lane(snapshot, kind, subject)
+        except KeyringFull:
+            self.keyring_full += 1
+            return None
+        except (InputError, TooLarge):
+            self.dictionary_full += 1
         if len(snapshot.lanes) >= GATE_LANES_MAX:
             snapshot.lanes.clear()
         snapshot.lanes[kind, subject] = lane
         return lane
+
+    def _lane(self, snapshot: _Snapshot, kind: Kind, subject: int) -> Lane | None:
+        """Raises KeyringFull; InputError or TooLarge where the dictionary cannot take the kind."""
+        decision = self.policies.minimise(kind, allowed(subject, snapshot.granted))
+        if decision is None or self._dictionary is None:
+            return None
+        key_id, key = self._keyring.obtain(subject, decision.purposes)
+        kept = self._dictionary.adopt(kind, decision.picks)
+        return Lane(kept, subject, decision.purposes, decision.picks, key_id, key)
 
 
 def _ends(grant: Grant) -> bool:

@@ -38,7 +38,7 @@ class Gate(Protocol):
         ...
 
     def bind(self, dictionary: Dictionary) -> None:
-        """Names the dictionary that makes narrower kinds."""
+        """Names the dictionary that learns the kinds of its lanes."""
         ...
 
     def lane(self, kind: Kind, subject: int) -> Lane | None:

@@ -62,6 +62,7 @@ class MemoryOutbox:
         self.gaps: dict[tuple[Stream, GapReason], list[SeqRange]] = {}
         self._flights: dict[Stream, set[int]] = {stream: set() for stream in Stream}
         gate.bind(self.dictionary)
+        encoder.bind(self.dictionary)
 
     # Appending
 
@@ -248,7 +249,7 @@ class MemoryOutbox:
             if isinstance(event.values, bytes):
                 events.append(event._replace(values=narrowing.record(event.values, rest)))
             else:
-                events.append(_narrow(event, self.dictionary.narrowed(event.kind, picks), picks))
+                events.append(_narrow(event, self.dictionary.adopt(event.kind, picks), picks))
         return replace(bag, purposes=rest, events=tuple(events))
 
     def _left(self, subject: int) -> int:

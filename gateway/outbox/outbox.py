@@ -108,6 +108,7 @@ class Outbox:
         found = await store.write(settle_in)
         references.boots[boot.id] = boot
         gate.bind(dictionary)
+        encoder.bind(dictionary)
         return cls(core, store, found, linger_s)
 
     # Appending

@@ -30,6 +30,7 @@ from gateway.runtime.options import AgentOptions
 from gateway.runtime.steady import steady
 from gateway.store import Store
 from gateway.wire.codec import Encoder
+from gateway.wire.drafts import Drafts
 from gateway.wire.messages import pack
 from gateway.wire.topics import Topics
 
@@ -91,6 +92,7 @@ class Agent:
         self.options, self.store, self.consent, self.outbox, self.health = options, store, consent, outbox, health
         self.clock: Clock = options.clock
         self.subject = options.subject
+        self._drafts = Drafts()
         self.identity = options.identity
         topics = Topics(options.identity.device)
         self.commands = CommandRouter(store, outbox, self.clock, topics.command, options.identity.cloud_keys)
@@ -182,8 +184,7 @@ class Agent:
         ttl_s: int | None = None,
     ) -> Kind:
         """The kind of events with values of these (path, type, unit), or with records where there are none."""
-        dictionary = self.outbox.dictionary
-        return dictionary.intern_kind(name, stream, purposes, [dictionary.intern_signal(*s) for s in signals], ttl_s)
+        return self._drafts.kind(name, stream, purposes, signals, ttl_s)
 
     def received_ms(self) -> int:
         """Now, as an event's received_ms."""

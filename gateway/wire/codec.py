@@ -3,7 +3,7 @@
 import math
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import zstandard
@@ -19,7 +19,7 @@ from gateway.limits import (
 )
 from gateway.model import Event, Kind, Signal, ValueType
 from gateway.wire.columns import ColumnEncoder, Decoded, decode_columns
-from gateway.wire.dictionary import Types
+from gateway.wire.dictionary import NO_DRAFTS, Dictionary, Types
 from gateway.wire.extent import COLUMNS, ROWS, check_extent
 from gateway.wire.rows import decode_rows, encode_rows
 
@@ -44,15 +44,20 @@ class Encoder:
             raise ValueError("a codec of forecourt.v1.Codec is needed")
         self.codec = codec
         self._columns = ColumnEncoder()
+        self._numbered: Mapping[Kind, Kind] = NO_DRAFTS
         self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level).compress
+
+    def bind(self, dictionary: Dictionary) -> None:
+        """Names the dictionary that adopted the drafts among the events to come."""
+        self._numbered = dictionary.numbered
 
     def encode(self, events: Sequence[Event]) -> tuple[int, bytes]:
         """Codec and body of a bag of at least one event; all have passed `check`, all with or all without values."""
         if self.codec == IDENTITY:
-            return IDENTITY, encode_rows(events)
+            return IDENTITY, encode_rows(events, self._numbered)
         if self.codec == COLUMNS_ZSTD and events[0].kind.signals:
-            return COLUMNS_ZSTD, self._compress(self._columns.encode(events))
-        return ROWS_ZSTD, self._compress(encode_rows(events))
+            return COLUMNS_ZSTD, self._compress(self._columns.encode(events, self._numbered))
+        return ROWS_ZSTD, self._compress(encode_rows(events, self._numbered))
 
     def check(
         self, kind: Kind, rows: Sequence[Any], stamps: Sequence[Any] = (), received: Sequence[Any] = ()

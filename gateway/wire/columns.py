@@ -5,7 +5,7 @@ integers; otherwise the bytes of the values are sorted by their place, which com
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, repeat
 from operator import mul, sub, truediv
 from typing import Any, Final, NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from forecourt.v1 import event_pb2
 from gateway.errors import InputError, TooLarge
 from gateway.limits import BAG_DECODE_VALUES_MAX, BODY_DECODE_BYTES_MAX, EXPONENT_MAX, STRING_VALUE_BYTES_MAX
 from gateway.model import Event, Kind, Signal, Value, ValueType
-from gateway.wire.dictionary import Types
+from gateway.wire.dictionary import NO_DRAFTS, Types
 
 T = TypeVar("T")
 POWERS: Final = tuple(10.0**exponent for exponent in range(EXPONENT_MAX + 1))
@@ -44,16 +44,19 @@ class ColumnEncoder:
     def __init__(self) -> None:
         self._exponents: dict[int, int] = {}
 
-    def encode(self, events: Sequence[Event]) -> bytes:
-        """A serialised Columns message; the events have passed `check`."""
+    def encode(self, events: Sequence[Event], numbered: Mapping[Kind, Kind] = NO_DRAFTS) -> bytes:
+        """A serialised Columns message; the events have passed `check`. `numbered`: what drafts among them became."""
         kinds, _, stamps, received, values = zip(*events, strict=True)
         out = event_pb2.Columns()
         _put_integers(out.ts_us, stamps)
         _put_integers(out.received_ms, received)
         head: Kind = kinds[0]
         if kinds.count(head) == len(kinds):
+            head = numbered.get(head, head)
             self._group(out.groups.add(shape=head.id), head.signals, values)
             return out.SerializeToString()
+        known = {kind: numbered.get(kind, kind) for kind in set(kinds)}
+        kinds = tuple(map(known.__getitem__, kinds))
         by_shape: dict[int, tuple[tuple[Signal, ...], list[tuple[Value, ...]]]] = {}
         for kind, row in zip(kinds, values, strict=True):
             by_shape.setdefault(kind.id, (kind.signals, []))[1].append(row)

@@ -6,7 +6,9 @@ every bag that was ever made with it.
 
 import hashlib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from forecourt.v1 import event_pb2
 
@@ -20,6 +22,8 @@ from gateway.limits import (
 from gateway.model import Kind, PurposeSet, Signal, Stream, ValueType
 
 Types = dict[int, tuple[ValueType, ...]]
+
+NO_DRAFTS: Final[Mapping[Kind, Kind]] = MappingProxyType({})
 
 
 def digest_of(signals: Iterable[event_pb2.Signal], shapes: Iterable[event_pb2.Shape]) -> int:
@@ -35,6 +39,8 @@ class Dictionary:
         self.signals: list[event_pb2.Signal] = []
         self.shapes: list[event_pb2.Shape] = []
         self.types: Types = {}
+        self.numbered: dict[Kind, Kind] = {}
+        """What each draft became that was adopted whole."""
         self._lock = threading.RLock()
         self._signals: dict[tuple[str, ValueType, str], Signal] = {}
         self._shape_ids: dict[tuple[str, tuple[int, ...]], int] = {}
@@ -95,6 +101,24 @@ class Dictionary:
             signals = [kind.signals[index] for index in picks]
             self._narrowed[key] = self.intern_kind(kind.name, kind.stream, kind.purposes, signals, kind.ttl_s)
         return self._narrowed[key]
+
+    def adopt(self, kind: Kind, picks: Sequence[int] | None = None) -> Kind:
+        """The kind as this dictionary counts it, with only the signals at `picks`; of a draft nothing else is learnt.
+
+        Raises InputError or TooLarge for content that cannot be.
+        """
+        if kind.id:
+            return kind if picks is None else self.narrowed(kind, picks)
+        places = tuple(range(len(kind.signals)) if picks is None else picks)
+        found = self._narrowed.get((kind, places))
+        if found is None:
+            chosen = [kind.signals[place] for place in places]
+            signals = [self.intern_signal(one.path, one.type, one.unit) for one in chosen]
+            found = self.intern_kind(kind.name, kind.stream, kind.purposes, signals, kind.ttl_s)
+            self._narrowed[kind, places] = found
+        if picks is None:
+            self.numbered[kind] = found
+        return found
 
     def kind(self, shape: int) -> Kind:
         """A kind of that shape, as far as the dictionary knows: without purposes; raises KeyError."""

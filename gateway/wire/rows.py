@@ -1,15 +1,15 @@
 """Events as rows that a person can read: for records, and for `--plain`; must never be needed for speed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from forecourt.v1 import event_pb2, record_pb2
 
 from gateway.errors import InputError, TooLarge
 from gateway.limits import STRING_VALUE_BYTES_MAX
-from gateway.model import Event, ValueType
+from gateway.model import Event, Kind, ValueType
 from gateway.wire.columns import Decoded
-from gateway.wire.dictionary import Types
+from gateway.wire.dictionary import NO_DRAFTS, Types
 
 FIELDS: Final = {
     ValueType.BOOL: "bool",
@@ -20,10 +20,11 @@ FIELDS: Final = {
 }
 
 
-def encode_rows(events: Sequence[Event]) -> bytes:
-    """A serialised Rows message; the events' values have passed `check`."""
+def encode_rows(events: Sequence[Event], numbered: Mapping[Kind, Kind] = NO_DRAFTS) -> bytes:
+    """A serialised Rows message; the events' values have passed `check`. `numbered`: what drafts among them became."""
     out = event_pb2.Rows()
-    for kind, _, ts_us, received_ms, values in events:
+    for asked, _, ts_us, received_ms, values in events:
+        kind = numbered.get(asked, asked)
         row = out.rows.add(ts_us=ts_us, received_ms=received_ms, shape=kind.id)
         if isinstance(values, bytes):
             row.record.MergeFromString(values)

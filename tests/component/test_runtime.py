@@ -63,6 +63,12 @@ class Site:
         with closing(open_beside(self.folder / "cloud.db")) as db:
             return audit(db, "car")
 
+    def dump(self) -> str:
+        """Everything the cloud knows."""
+        with closing(open_beside(self.folder / "cloud.db")) as db:
+            tables = db.execute("select name from sqlite_master where type = 'table'").fetchall()
+            return "".join(repr(row) for (name,) in tables for row in db.execute(f"select * from {name}"))
+
 
 @contextlib.asynccontextmanager
 async def site(folder: Path) -> AsyncIterator[Site]:
@@ -115,6 +121,19 @@ async def test_events_reach_the_cloud_over_tls_and_the_page_shows_the_books(tmp_
         assert ready.startswith("HTTP/1.1 200")
         (live,) = [found for found in await asyncio.to_thread(one.audit) if found.key.stream is Stream.LIVE]
         assert (live.effects, live.duplicates, live.missing) == (2_000, 0, ())
+
+
+async def test_a_signal_without_a_grant_does_not_leave_even_by_its_name(tmp_path: Path) -> None:
+    """A kind asks for two signals and one is granted: the cloud never learns that there is another."""
+    async with site(tmp_path) as one:
+        options = replace(await one.options(), grants=(Grant(GUEST, DRIVING, record_id="r1"),))
+        async with Agent.open(options) as agent, background(agent.run()):
+            await append(agent, 50)
+            assert await agent.drained(20)
+            assert [signal.path for signal in agent.outbox.dictionary.signals] == [SPEED[0]]
+        dump = await asyncio.to_thread(one.dump)
+        assert SPEED[0] in dump
+        assert MEDIA[0] not in dump
 
 
 async def test_a_withdrawal_from_the_cloud_reaches_the_device_and_the_table(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def _verdict(stage: Stage, path: Path) -> Verdict:
     judged, raw = Judged(), bytes_of(stage.heard)
     for event in stage.heard.events():
         judged.judge(event, stage.day)
-    forbidden = [text for path, text in PROBES.items() if not allows(path)] + [people.PERSON]
+    forbidden = [part for path, text in PROBES.items() if not allows(path) for part in (path, text)] + [people.PERSON]
     leaked = sum(part.count(text.encode()) * len(text) for part in raw for text in forbidden)
     named = stage.scanner.found()
     verdict = Verdict(effects=judged.events, lost=judged.ungranted + leaked + sum(named.values()))
@@ -221,15 +221,9 @@ def _verdict(stage: Stage, path: Path) -> Verdict:
     if judged.first or named:
         verdict.notes.append(f"first: {judged.first}; texts that name people: {named}")
     size = sum(map(len, raw))
-    named_only = {
-        signal.path for _, batch in stage.heard.batches() for signal in batch.signals if not allows(signal.path)
-    }
-    verdict.notes.append(
-        f"{len(named_only)} forbidden signals that an event asked for are named in dictionaries, empty"
-    )
     verdict.summary = (
         f"24 hours of virtual time, {judged.events:,} events on the wire in {size / 1e6:.1f} MB ({kinds}): "
-        f"{judged.ungranted} values without a grant, {leaked} bytes of a forbidden one; "
+        f"{judged.ungranted} values without a grant, {leaked} bytes of a forbidden one, its name included; "
         f"{sum(named.values())} personal values in {stage.scanner.size / 1e6:.1f} MB of logs, metrics, topics, errors; "
         f"unexplained {verdict.unexplained}; the books {'balance' if verdict.good else 'OR A PROMISE BROKE'}"
     )

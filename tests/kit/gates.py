@@ -23,7 +23,7 @@ class AllowAll:
         self._aead: dict[int, AeadKey] = {}
 
     def bind(self, dictionary: Dictionary) -> None:
-        """Knows the dictionary that makes narrower kinds."""
+        """Knows the dictionary that learns the kinds of its lanes."""
         self.dictionary = dictionary
 
     def lane(self, kind: Kind, subject: int) -> Lane | None:
@@ -34,7 +34,7 @@ class AllowAll:
             if not purposes:
                 return None
             key_id, data_key = self.obtain(subject, purposes)
-            self._lanes[key] = Lane(kind, subject, purposes, None, key_id, data_key)
+            self._lanes[key] = Lane(self.dictionary.adopt(kind), subject, purposes, None, key_id, data_key)
         return self._lanes[key]
 
     def may_keep(self, lane: Lane) -> bool:

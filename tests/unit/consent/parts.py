@@ -22,13 +22,15 @@ def kind_of(*paths: str, purposes: Iterable[Purpose], stream: Stream = Stream.LI
 
 
 class Shapes:
-    """Makes narrower kinds, one object for the same content."""
+    """Numbers kinds, one object for the same content; what has a number already stays as it is."""
 
     def __init__(self) -> None:
         self.made: dict[tuple[Kind, tuple[int, ...]], Kind] = {}
 
-    def narrowed(self, kind: Kind, picks: tuple[int, ...]) -> Kind:
+    def adopt(self, kind: Kind, picks: tuple[int, ...] | None = None) -> Kind:
         """The kind of the signals at `picks`."""
+        if picks is None:
+            return kind
         if (kind, picks) not in self.made:
             signals = tuple(kind.signals[index] for index in picks)
             number = 1000 + len(self.made)

@@ -8,7 +8,7 @@ import pytest
 from gateway.clock import BUILD_TIME_US, ManualClock
 from gateway.consent import Decision, Gate, Grant, Keyring, Moment, Narrowing, decide
 from gateway.consent.grants import SECOND_US
-from gateway.errors import InputError
+from gateway.errors import InputError, TooLarge
 from gateway.limits import GATE_LANES_MAX, KEY_SLOTS, KEY_SLOTS_RESERVED, LEASE_CHECK_S
 from gateway.model import ClockQuality, Kind, Purpose, PurposeSet, Stream, purpose_set
 from tests.unit.consent.parts import (
@@ -24,6 +24,7 @@ from tests.unit.consent.parts import (
     PROFILE,
     SAFETY,
     SPEED,
+    Shapes,
     gate_of,
     kind_of,
 )
@@ -95,12 +96,25 @@ def test_kinds_of_the_same_purposes_share_a_key(tmp_path: Path) -> None:
     assert len(set(ids)) == 3
 
 
-def test_without_a_dictionary_a_kind_that_must_shrink_is_denied(tmp_path: Path) -> None:
-    """In doubt nothing is kept; kinds that are allowed whole need no dictionary."""
+def test_without_a_dictionary_every_kind_is_denied(tmp_path: Path) -> None:
+    """In doubt nothing is kept; with one that is full neither, and it is counted."""
     gate = Gate(POLICIES, Keyring.open(tmp_path), ManualClock())
     gate.replace([Grant(5, DRIVING)], 1)
     assert gate.lane(DRIVE, 5) is None
-    assert gate.lane(kind_of(SPEED, purposes=[DRIVING]), 5) is not None
+    assert gate.lane(kind_of(SPEED, purposes=[DRIVING]), 5) is None
+    gate.bind(Full())
+    assert gate.lane(DRIVE, 5) is None
+    assert gate.dictionary_full == 1
+    gate.bind(Shapes())
+    assert gate.lane(DRIVE, 5) is not None
+
+
+class Full:
+    """A dictionary that takes no more."""
+
+    def adopt(self, kind: Kind, picks: tuple[int, ...] | None = None) -> Kind:
+        """Raises TooLarge."""
+        raise TooLarge("more than 65536 shapes")
 
 
 def test_barring_takes_effect_at_once_and_only_for_that(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ async def test_a_value_that_cannot_be_encoded_fails_alone(tmp_path: Path) -> Non
 
 async def test_many_small_appends_share_bags_and_a_bad_one_among_them_is_told(tmp_path: Path) -> None:
     """Hundreds of appends of one lane fill bags to their bound; the answer of each is its own."""
-    store, outbox = await opened(tmp_path, AllowAll(), ManualClock(), linger_s=dict.fromkeys(Stream, 0.1))
+    store, outbox = await opened(tmp_path, AllowAll(), ManualClock(), linger_s=dict.fromkeys(Stream, 0.6))
     try:
         bulk = kind(outbox.dictionary, Stream.BULK)
         made = [events(bulk, 4, start=4 * number) for number in range(300)]

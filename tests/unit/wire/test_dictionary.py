@@ -9,6 +9,7 @@ from gateway.errors import InputError, TooLarge
 from gateway.limits import DICTIONARY_SIGNALS_MAX, EVENT_VALUES_MAX
 from gateway.model import Stream, ValueType
 from gateway.wire.dictionary import Dictionary, shape_types
+from gateway.wire.drafts import Drafts
 from tests.kit.wires import DRIVING, EVERY_TYPE, kind_of
 
 
@@ -103,3 +104,32 @@ def test_it_is_bounded() -> None:
     assert one.intern_signal("Vehicle.S7", ValueType.INT) is signals[7]
     with pytest.raises(TooLarge):
         one.intern_kind("wide", Stream.LIVE, DRIVING, signals[: EVENT_VALUES_MAX + 1])
+
+
+def test_of_a_draft_only_what_is_adopted_is_learnt() -> None:
+    """A signal that the gate does not let through is not named on the wire either."""
+    drafts, one = Drafts(), Dictionary()
+    asked = [("Vehicle.Speed", ValueType.FLOAT, "km/h"), ("Vehicle.Secret", ValueType.STRING, "")]
+    draft = drafts.kind("drive", Stream.LIVE, DRIVING, asked)
+    assert drafts.kind("drive", Stream.LIVE, DRIVING, tuple(asked)) is draft
+    assert (draft.id, [signal.id for signal in draft.signals]) == (0, [0, 0])
+    assert not one.signals
+    kept = one.adopt(draft, (0,))
+    assert [entry.path for entry in one.signals] == ["Vehicle.Speed"]
+    assert kept is one.adopt(draft, (0,))
+    assert kept is one.adopt(kept)
+    assert (kept.id, kept.name, [signal.path for signal in kept.signals]) == (1, "drive", ["Vehicle.Speed"])
+    whole = one.adopt(draft)
+    assert [(entry.id, entry.path) for entry in one.signals] == [(1, "Vehicle.Speed"), (2, "Vehicle.Secret")]
+    assert one.adopt(whole, (0,)) is kept
+
+
+def test_a_draft_is_bounded_as_a_dictionary_is() -> None:
+    """What no dictionary could take is refused where it is asked for."""
+    drafts = Drafts()
+    with pytest.raises(InputError):
+        drafts.kind("drive", Stream.LIVE, DRIVING, [("", ValueType.FLOAT, "")])
+    with pytest.raises(TooLarge):
+        drafts.kind("x" * 600, Stream.LIVE, DRIVING)
+    with pytest.raises(TooLarge):
+        drafts.kind("wide", Stream.LIVE, DRIVING, [("Vehicle.Speed", ValueType.FLOAT, "")] * (EVENT_VALUES_MAX + 1))
