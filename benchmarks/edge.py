@@ -36,9 +36,14 @@ SIGNALS = [
 
 @contextlib.asynccontextmanager
 async def agent(
-    identity: str, folder: str, broker: str, window: int = 10_000, store_bytes: int = 256 << 20
+    identity: str,
+    folder: str,
+    broker: str,
+    window: int = 10_000,
+    store_bytes: int = 256 << 20,
+    authority: bool = False,
 ) -> AsyncIterator[Agent]:
-    """An open agent whose guest has granted what the events need; it does not run yet."""
+    """An open agent whose guest has granted what the events need, at the `authority` or here; it does not run yet."""
     clock = SystemClock()
     who = load(Path(identity))
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - nothing else runs on this loop yet
@@ -51,7 +56,8 @@ async def agent(
         store_bytes_max=store_bytes,
         uplink=UplinkSettings(unreceipted_max=window),
         subject=SUBJECT,
-        grants=tuple(Grant(SUBJECT, purpose, record_id="bench") for purpose in GRANTED),
+        grants=() if authority else tuple(Grant(SUBJECT, purpose, record_id="bench") for purpose in GRANTED),
+        authority=authority,
     )
     async with Agent.open(options) as one:
         yield one

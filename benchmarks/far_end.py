@@ -13,8 +13,10 @@ from benchmarks.work import CYCLE, telemetry
 from gateway.clock import SystemClock
 from gateway.cloud import Cloud, Effects, Inbox, SqliteSink
 from gateway.cloud.audit import audit
+from gateway.cloud.consent import ConsentTerms
 from gateway.cloud.enrolled import Enrolled
 from gateway.cloud.outcome import Outcome
+from gateway.consent.parties import Parties
 from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
 from gateway.model import PurposeSet, Stream
@@ -77,14 +79,18 @@ class Watch:
             tell(ended_s=now_s)
 
 
-async def cloud(identity: str, broker: str, db: str, count: int) -> None:
-    """Tells `ready`, `first_s` at the first effect, `ended_s` at `count` of them; after go: `urgent` and `cpu_s`."""
+async def cloud(identity: str, broker: str, db: str, count: int, authority: bool = False) -> None:
+    """Tells `ready`, `first_s` at the first effect, `ended_s` at `count` of them; after go: `urgent` and `cpu_s`.
+
+    As a consent `authority` it also countersigns what guests say, and gates what comes in.
+    """
     clock = SystemClock()
     who = load_cloud(Path(identity))
     tls = tls_context(who.tls, clock) if broker.startswith("mqtts:") else None
     sink = WatchedSink()
     watch = Watch(sink, count)
-    inbox = await Inbox.open(Path(db), Enrolled(who), clock=clock, sink=sink)
+    terms = ConsentTerms(who.key, Parties.load(None), Path(db).with_name("erasures.jsonl")) if authority else None
+    inbox = await Inbox.open(Path(db), Enrolled(who), clock=clock, sink=sink, consent=terms)
     try:
         one = Cloud(who, Endpoint.parse(broker, tls), inbox, clock=clock, on_outcome=watch.note)
         async with asyncio.TaskGroup() as group:

@@ -1,6 +1,7 @@
 """What the consent gate costs from agent to effect, beside a gate that passes all; must never gate less than an agent.
 
-The real gate has grants that end, so that it also reads the clock; both sides seal, sign and send alike.
+The real gate stands at both ends: the device holds records of the consent authority, whose leases end, so that it also
+reads the clock, and the cloud asks again before a batch has an effect. Both sides seal, sign and send alike.
 """
 
 import asyncio
@@ -8,18 +9,24 @@ import time
 from functools import partial
 from pathlib import Path
 
+from forecourt.v1 import consent_pb2
+from forecourt.v1.control_pb2 import ControlRecord
+
 from benchmarks.e2e import Figures
 from benchmarks.edge import GRANTED, SUBJECT, agent, kind_of, produce, running
 from benchmarks.far_end import check
 from benchmarks.figures import Entry, NotWholeError, Row, Run, Samples, at_least, at_most
 from benchmarks.process import tell
 from benchmarks.stage import stage
-from gateway.clock import SystemClock
-from gateway.consent import Gate, Grant, consent
-from gateway.model import Kind, Lane, PurposeSet, Stream
+from gateway.consent import Gate, consent
+from gateway.consent.notices import notice
+from gateway.consent.states import ConsentState
+from gateway.guest.desk import CHANGE_CONTEXT
+from gateway.model import Kind, Lane, PurposeSet, Scope, Stream, purpose_set
+from gateway.runtime import Agent
+from gateway.wire.signing import sign
 
 WINDOW = 10_000
-DAY_US = 86_400_000_000
 
 
 class PassAll(Gate):
@@ -56,11 +63,13 @@ async def flood(identity: str, folder: str, broker: str, count: int, gated: bool
     """The edge, with the one gate or the other."""
     if not gated:
         consent.Gate = PassAll  # type: ignore[attr-defined]
-    until_us = SystemClock().wall_us() + DAY_US
-    grants = [Grant(SUBJECT, purpose, valid_until_us=until_us, record_id="bench") for purpose in GRANTED]
-    async with agent(identity, folder, broker, WINDOW) as one, running(one):
-        await one.consent.grant(grants)
+    async with agent(identity, folder, broker, WINDOW, authority=gated) as one, running(one):
         await one.uplink.link.wait_online()
+        if gated:
+            await say_yes(one)
+        async with asyncio.timeout(30):
+            while not one.consent.gate.may_leave(SUBJECT, purpose_set(GRANTED)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         kind = kind_of(one, Stream.BULK)
         begun_s, cpu_s = time.time(), time.process_time()
         await produce(one, kind, count)
@@ -68,10 +77,33 @@ async def flood(identity: str, folder: str, broker: str, count: int, gated: bool
         tell(begun_s=begun_s, edge_cpu_s=time.process_time() - cpu_s, drained=drained)
 
 
+async def say_yes(one: Agent) -> None:
+    """The guest says yes on the device, which tells the authority; the grants are those that it signs."""
+    changes = [
+        consent_pb2.PurposeChange(
+            purpose=int(purpose),  # type: ignore[arg-type]
+            state=int(ConsentState.GIVEN),  # type: ignore[arg-type]
+            scope=int(Scope.CLOUD),  # type: ignore[arg-type]
+            notice_sha256=bytes.fromhex(notice(purpose, "en").sha256),
+            language="en",
+        )
+        for purpose in GRANTED
+    ]
+    signed = partial(sign, one.identity.key, CHANGE_CONTEXT)
+    tell_cloud = one.outbox.control_now
+    await one.consent.widen(
+        SUBJECT,
+        changes,
+        signed,
+        consent_pb2.CONSENT_SURFACE_HEAD_UNIT,
+        lambda db, change: tell_cloud(db, ControlRecord(at_us=1, consent=change)),
+    )
+
+
 async def side(folder: Path, count: int, gated: bool) -> Figures:
     """One run of one side."""
     name = "gate" if gated else "pass"
-    async with stage(folder) as place, place.cloud(count) as far_end:
+    async with stage(folder) as place, place.cloud(count, gated) as far_end:
         await far_end.told("ready")
         async with place.agent("benchmarks.gate:flood", count=count, gated=gated) as edge:
             ended_s = await far_end.told("ended_s")
@@ -104,6 +136,6 @@ def rows(samples: Samples) -> list[Row]:
 
 
 ENTRY = Entry(
-    "gate", "the consent gate with leases beside a gate that passes everything, agent to effect at the cloud",
+    "gate", "the consent gates of device and cloud beside a gate that passes everything, agent to effect at the cloud",
     "10,000 unreceipted events", measure, rows,
 )  # fmt: skip

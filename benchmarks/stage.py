@@ -31,7 +31,7 @@ class Stage:
         """The agent's folder."""
         return self.folder / "agent"
 
-    def cloud(self, count: int) -> contextlib.AbstractAsyncContextManager[Party]:
+    def cloud(self, count: int, authority: bool = False) -> contextlib.AbstractAsyncContextManager[Party]:
         """The far end; see far_end.cloud."""
         return party(
             "benchmarks.far_end:cloud",
@@ -39,6 +39,7 @@ class Stage:
             broker=self.broker.url,
             db=str(self.db),
             count=count,
+            authority=authority,
         )
 
     def agent(
