@@ -1,0 +1,139 @@
+"""Where one tag is: a Bayes filter on the cells of a floor; must never look ahead of the time it is given.
+
+Each step the belief moves as a walker would, and is multiplied by how likely the readings are in each cell, for the
+gains that the tag may have. Errors are Student-t. Thrun, Burgard, Fox: Probabilistic Robotics, ch. 4 and 8.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from showroom_agent.locator.grid import Grid
+from showroom_agent.locator.memory import Echo, Gains, Hubs, Offsets
+from showroom_agent.locator.radio_map import RadioMap
+from showroom_agent.locator.settings import Settings
+from showroom_agent.plan.geometry import Array
+
+Index = npt.NDArray[np.intp]
+Heard = Mapping[int, Sequence[float]]
+"""Levels in dBm by hub."""
+
+
+class Tracker:
+    """The filter of one tag. `belief`: N, sum 1."""
+
+    def __init__(self, grid: Grid, radio_map: RadioMap, settings: Settings) -> None:
+        """Anywhere on the floor."""
+        hubs = radio_map.mean_dbm.shape[1]
+        self._grid, self._map, self._settings = grid, radio_map, settings
+        self.belief: Array = grid.open.copy()
+        self.gains = Gains(len(radio_map.mean_dbm), settings, radio_map.surveyed)
+        self.offsets = Offsets(hubs, settings, radio_map.surveyed)
+        self.echo = Echo(hubs, settings)
+        self._lately: deque[tuple[float, dict[int, tuple[int, float]]]] = deque()
+        self._faintest: float | None = None
+        self.heard_s = -np.inf
+        """When a hub heard the tag last."""
+
+    def step(self, now_s: float, heard: Heard) -> None:
+        """`heard`: what hubs heard since the last step, each level possible (see plan.bounds)."""
+        settings = self._settings
+        self.belief = self._grid.walk(self.belief)
+        self.belief /= self.belief.sum()
+        self.belief = (self.belief + settings.jump * self._grid.open) / (1 + settings.jump)
+        self.offsets.forget()
+        self._remember(now_s, heard)
+        if heard:
+            self.heard_s = now_s
+            self._weigh(now_s, heard)
+
+    def _weigh(self, now_s: float, heard: Heard) -> None:
+        hubs = np.array(sorted(heard))
+        level = np.array([float(np.mean(heard[hub])) for hub in hubs])
+        count = np.array([len(heard[hub]) for hub in hubs])
+        settings, surveyed = self._settings, self._map.surveyed
+        own = (settings.error_db if surveyed else settings.error_bare_db) ** 2 + self._map.spread_db**2 / count
+        models, gains = self.gains.likely()
+        evidence = self._likelihood(hubs, level, own, models, gains)
+        evidence += self._silence(models, gains)
+        weight = self.echo.weight
+        evidence *= weight
+        evidence -= evidence.max()
+        np.exp(evidence, out=evidence)
+        believed = self.gains.belief[models, gains]
+        seen = believed * (evidence @ self.belief)
+        self.belief *= believed @ evidence
+        self.belief /= self.belief.sum()
+        self.gains.replace(models, gains, seen)
+        self._learn(now_s, hubs, level, own, weight)
+
+    def _likelihood(self, hubs: Hubs, level: Array, own: Array, models: Index, gains: Index) -> Array:
+        """Log-likelihood of the levels for each (model, gain) and cell; but for a constant."""
+        freedom = self._settings.freedom
+        scale = 1.0 / np.sqrt(self._map.variance[hubs] + own[:, np.newaxis])
+        half, found = -(freedom + 1) / 2, np.empty((len(models), self._grid.size))
+        shifted = (level - self.offsets.mean[hubs])[:, np.newaxis]
+        scale_squared = scale * scale / freedom
+        for model in np.unique(models):
+            rest = shifted - self._map.mean_dbm[model][hubs]
+            for place in np.nonzero(models == model)[0]:
+                error = rest - self.gains.db[gains[place]]
+                error *= error
+                error *= scale_squared
+                error += 1.0
+                total = np.zeros(self._grid.size)
+                for begin in range(0, len(hubs), 8):  # a product before the logarithm: a few factors at a time
+                    total += np.log(error[begin : begin + 8].prod(axis=0))
+                found[place] = half * total
+        found += np.log(scale).sum(axis=0)
+        return found
+
+    def _learn(self, now_s: float, hubs: Hubs, level: Array, own: Array, weight: float) -> None:
+        """Offsets and echo from what was heard beside what is expected where the tag is now believed to be."""
+        belief, models = self.belief, self.gains.models
+        mean = np.einsum("m,mhn->hn", models, self._map.mean_dbm[:, hubs]) if len(models) > 1 else None
+        expected_map = self._map.mean_dbm[0][hubs] if mean is None else mean
+        expected = expected_map @ belief
+        above = level - self.gains.mean_db - expected
+        self.echo.learn(now_s, hubs, above - self.offsets.mean[hubs])
+        wide = np.maximum((expected_map**2) @ belief - expected**2, 0.0)
+        unsure = own + wide
+        if self._map.surveyed:
+            unsure = unsure + self._map.variance[hubs] @ belief
+        self.offsets.learn(hubs, above, unsure / weight * self.offsets.caution)
+
+    def _remember(self, now_s: float, heard: Heard) -> None:
+        lately = self._lately
+        while lately and lately[0][0] <= now_s - self._settings.silence_window_s:
+            lately.popleft()
+        lately.append((now_s, {hub: (len(levels), min(levels)) for hub, levels in heard.items()}))
+
+    def _silence(self, models: Index, gains: Index) -> Array | float:
+        """What it says that a hub heard nothing lately: little, since receivers fall silent for many reasons."""
+        settings = self._settings
+        counts = np.zeros(self._map.mean_dbm.shape[1])
+        faint = []
+        for _, heard in self._lately:
+            for hub, (count, least) in heard.items():
+                counts[hub] += count
+                faint.append(least)
+        if counts.sum() < 4 or settings.silence <= 0:
+            return 0.0
+        usual, least = min(float(np.percentile(counts, 90)), 3.0), float(np.percentile(faint, 3))
+        least = max(least, -100.0)
+        self._faintest = least if self._faintest is None or least < self._faintest else self._faintest + 0.02
+        silent = np.nonzero(counts == 0)[0]
+        if not silent.size or usual < 1:
+            return 0.0
+        found = np.zeros((len(models), self._grid.size))
+        strong = self.gains.belief[models, gains] >= 0.02 * self.gains.belief.max()
+        for place in np.nonzero(strong)[0]:
+            mean = self._map.mean_dbm[models[place]][silent] + self.gains.db[gains[place]]
+            above = (mean + self.offsets.mean[silent][:, np.newaxis] - (self._faintest - 1)) / 4
+            missed = (1 - 0.8 / (1 + np.exp(-above))) ** usual
+            found[place] = np.log(settings.silence_floor + (1 - settings.silence_floor) * missed).sum(axis=0)
+        if not strong.all():
+            found[~strong] = found[strong].mean(axis=0)
+        return settings.silence * found
