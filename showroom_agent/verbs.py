@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.tables import carrier_of, judged_lines
 
 if TYPE_CHECKING:
     from showroom_agent.plan import Reading
+    from showroom_agent.presence.train import Run
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE_OUT = click.Path(dir_okay=False, path_type=Path)
 SITES = """\b
 A site is a folder:
   site.geojson                     hubs, zones, blocked areas and walls in local metres
   survey.csv                       point,x_m,y_m,hub,rssi_dbm,count: calibration, if there is one
   tracks/NAME.sightings.csv        t_s,hub,tag,rssi_dbm: a recording, a row for each reading
+"""
+PRESENCE = """\b
+A few labelled runs are enough: NAME.sightings.csv with NAME.truth.csv (t_s,zone) in tracks/. Runs are put together by
+what carries the tag, which is their name up to the first dash: car-1, car-2, walk-1. A car shadows its tag otherwise
+than a person does, so each kind has a model of its own.
 """
 
 
@@ -60,6 +68,69 @@ def evaluate(folder: Path, track: str, out: Path, no_survey: bool, tag: str | No
             writer.writerow(row)
             rows += 1
     click.echo(f"{rows} estimates from {len(readings)} readings of {len(plan.hubs)} hubs: {out}", err=True)
+
+
+@site.command("train-presence", epilog=PRESENCE)
+@click.option("--site", "folder", required=True, type=FOLDER, help="Folder of the site, with labelled runs in tracks/.")
+@click.option(
+    "--run", "names", multiple=True, metavar="NAME", help="A run to learn from; default: all with a truth file."
+)
+@click.option("--out", type=FILE_OUT, help="Where the models go (JSON), learnt from all the runs.")
+@click.option("--outside", default="outside", show_default=True, metavar="ZONE", help="The zone that means absent.")
+def train_presence(folder: Path, names: tuple[str, ...], out: Path | None, outside: str) -> None:
+    """Learn when a vehicle is inside, and judge it on runs it has not seen."""
+    from showroom_agent.plan import load_site
+    from showroom_agent.presence import judge, load_run, save_models, train
+
+    plan = load_site(folder / "site.geojson")
+    hubs = [hub.id for hub in plan.hubs]
+    found = names or sorted(path.name.removesuffix(".truth.csv") for path in (folder / "tracks").glob("*.truth.csv"))
+    if not found:
+        raise ConfigError(f"{folder / 'tracks'}: there is no labelled run, NAME.sightings.csv with NAME.truth.csv")
+    carriers: dict[str, list[Run]] = {}
+    for name in found:
+        carriers.setdefault(carrier_of(name), []).append(load_run(folder, name, plan, outside))
+    models = {}
+    for carrier, runs in carriers.items():
+        click.echo("\n".join(judged_lines(judge(hubs, carrier, runs, _progress(f"judging {carrier}")))))
+        models[carrier] = train(hubs, runs)
+    if out is not None:
+        save_models(out, models)
+        click.echo(f"{', '.join(models)}: learnt from {len(found)} runs: {out}", err=True)
+
+
+@site.command(epilog=PRESENCE)
+@click.option("--site", "folder", required=True, type=FOLDER, help="Folder of the site.")
+@click.option("--model", required=True, type=FILE_IN, help="What train-presence wrote.")
+@click.option("--track", required=True, metavar="NAME", help="Recording in tracks/.")
+@click.option(
+    "--carrier", metavar="KIND", help="Which of the model's kinds; default: the track's name up to its first dash."
+)
+@click.option("--out", required=True, type=FILE_OUT, help="CSV to write: t_s,zone,confidence, a row for each change.")
+def presence(folder: Path, model: Path, track: str, carrier: str | None, out: Path) -> None:
+    """Say when a vehicle was inside, causally, with a model that was learnt before."""
+    from showroom_agent.plan import load_readings, load_site
+    from showroom_agent.presence import load_models
+    from showroom_agent.presence.apply import changes
+
+    plan, models = load_site(folder / "site.geojson"), load_models(model)
+    kind = carrier or carrier_of(track)
+    if kind not in models and carrier is None and len(models) == 1:
+        kind = next(iter(models))
+    if kind not in models:
+        raise ConfigError(f"the model knows no {kind!r}; choose with --carrier: {', '.join(models)}")
+    if models[kind].hubs != tuple(hub.id for hub in plan.hubs):
+        raise ConfigError(f"{model}: was learnt with other hubs than those of {folder}; train it again")
+    readings, left_out = load_readings(folder / "tracks" / f"{track}.sightings.csv", plan)
+    _tell_left_out(left_out)
+    rows = 0
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("t_s", "zone", "confidence"))
+        for at_s, zone, confidence in changes(models[kind], readings):
+            writer.writerow((f"{at_s:.1f}", zone, f"{confidence:.3f}"))
+            rows += 1
+    click.echo(f"{rows} changes from {len(readings)} readings: {out}", err=True)
 
 
 def _of_one_tag(readings: "list[Reading]", tag: str | None) -> "list[Reading]":

@@ -1,0 +1,1 @@
+"""The showroom without a radio."""
