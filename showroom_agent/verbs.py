@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.nav.verbs import route
 from showroom_agent.tables import carrier_of, judged_lines
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ than a person does, so each kind has a model of its own.
 @click.group(epilog=SITES)
 def site() -> None:
     """Showroom: from what beacon hubs hear to positions on a floor plan."""
+
+
+site.add_command(route)
 
 
 @site.command(epilog=SITES)

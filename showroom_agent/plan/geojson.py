@@ -7,10 +7,10 @@ The format is that of RFC 7946 but for its coordinates, which are local metres (
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.errors import ConfigError
 from showroom_agent.plan.bounds import EXTENT_M_MAX, FEATURES_MAX, HUBS_MAX, PLAN_BYTES_MAX, RING_CORNERS_MAX
@@ -18,22 +18,32 @@ from showroom_agent.plan.geometry import Ring, Segment, area, first_self_crossin
 from showroom_agent.plan.site import Hub, Site, Zone
 
 _FAR_M = 50.0
+_T = TypeVar("_T")
 
 
 def load_site(path: Path) -> Site:
     """The plan in a file; raises ConfigError with all that is wrong with it."""
+    return named(path, read_site, load_document(path))
+
+
+def load_document(path: Path) -> Any:
+    """The JSON in a plan's file; raises ConfigError where it is too large or no JSON."""
     try:
         if path.stat().st_size > PLAN_BYTES_MAX:
             raise ConfigError(f"{path}: a plan has at most {PLAN_BYTES_MAX >> 20} MB")
-        document = json.loads(path.read_text("utf-8-sig"))
+        return json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no plan here; a site's folder holds site.geojson") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not JSON ({error})") from None
+
+
+def named(path: Path, read: Callable[[Any], _T], document: Any) -> _T:
+    """What `read` makes of the document; a ConfigError names the file."""
     try:
-        return read_site(document)
+        return read(document)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
