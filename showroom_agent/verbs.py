@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
 from showroom_agent.tables import carrier_of, judged_lines
 
@@ -38,6 +39,7 @@ def site() -> None:
     """Showroom: from what beacon hubs hear to positions on a floor plan."""
 
 
+site.add_command(match)
 site.add_command(route)
 
 
