@@ -56,7 +56,9 @@ D, A, P, V, S = (1 << purpose for purpose in (DRIVING, ANALYTICS, PROFILE, OPERA
         (kind_of(SPEED, purposes=[]), 5, [DRIVING], None),
         (kind_of(purposes=[DRIVING, PROFILE]), 5, [DRIVING, PROFILE], Decision(D, None)),
         (kind_of(purposes=[PROFILE]), 5, [PROFILE], None),
-        (kind_of(purposes=[OPERATION]), 0, [], None),
+        (kind_of(purposes=[OPERATION]), 0, [], Decision(V, None)),
+        (kind_of(purposes=[OPERATION]), 5, [DRIVING], None),
+        (kind_of(purposes=[SAFETY]), 0, [], None),
     ],
 )
 def test_the_decision(kind: Kind, subject: int, granted: list[Purpose], expected: Decision | None) -> None:
