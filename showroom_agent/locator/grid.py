@@ -1,6 +1,8 @@
 """The cells of a floor and how a walker moves between them; must never know a radio level."""
 
 import math
+from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from showroom_agent.locator.settings import Settings
 from showroom_agent.plan.geometry import Array, crossing, inside_any
 from showroom_agent.plan.site import Site
 
+Shift = tuple[int, int, Array | float]
 _REACH = 2.5
 _WEIGHT_MIN = 0.02
 
@@ -39,58 +42,64 @@ class Grid:
         rings = [ring for zone in site.zones for ring in zone.rings]
         if rings:
             in_zone = inside_any(rings, self.x, self.y)
-            if in_zone.mean() > 0.3:  # zones that cover the floor say where the floor is; a few islands do not
+            if (
+                in_zone.mean() > 0.7
+            ):  # zones that cover the floor say where the floor is; areas with aisles between do not
                 closed |= ~in_zone
         return np.where(closed, settings.occupied, 1.0)
 
     def _motion(self, sd_m: float) -> "Motion":
         sd_m = max(sd_m, 0.6 * self.cell_m)
         reach = math.ceil(_REACH * sd_m / self.cell_m)
-        steps = range(-reach, reach + 1)
-        weights = {
-            (dx, dy): w
-            for dx in steps
-            for dy in steps
-            if (w := math.exp(-((dx * dx + dy * dy) * self.cell_m**2) / 2 / sd_m**2)) >= _WEIGHT_MIN
-        }
+        row = {step: math.exp(-((step * self.cell_m / sd_m) ** 2) / 2) for step in range(-reach, reach + 1)}
+        if not self._walls:
+            return Motion(
+                self.shape,
+                [[(step, 0, w) for step, w in row.items()], [(0, step, w) for step, w in row.items()]],
+                self._weight,
+            )
         x, y = self.x.reshape(self.shape), self.y.reshape(self.shape)
-        shifts = []
-        for (dx, dy), w in weights.items():
-            factor: Array | float = w
-            if self._walls:
-                blocked = np.zeros(self.shape, bool)
-                for wall in self._walls:
-                    blocked |= crossing(wall, x, y, dx * self.cell_m, dy * self.cell_m)
-                factor = np.where(blocked, 0.0, w)[_from(dx, self.shape[0]), _from(dy, self.shape[1])]
-            shifts.append((dx, dy, factor))
-        return Motion(self.shape, shifts, self._weight)
+        shifts: list[Shift] = []
+        for dx, dy in product(row, row):
+            weight = row[dx] * row[dy]
+            if weight < _WEIGHT_MIN:
+                continue
+            blocked = np.zeros(self.shape, bool)
+            for wall in self._walls:
+                blocked |= crossing(wall, x, y, dx * self.cell_m, dy * self.cell_m)
+            free = np.where(blocked, 0.0, weight)
+            shifts.append((dx, dy, free[_from(dx, self.shape[0]), _from(dy, self.shape[1])]))
+        return Motion(self.shape, [shifts], self._weight)
 
 
 class Motion:
     """One step of a random walk that stays on the floor and goes through no wall."""
 
-    def __init__(self, shape: tuple[int, int], shifts: list[tuple[int, int, Array | float]], weight: Array) -> None:
-        """`shifts`: by how many cells, and how likely from each cell; `weight`: how likely one stands in a cell."""
-        self._shape, self._shifts, self._weight = shape, shifts, weight.reshape(shape)
-        leaving = np.zeros(shape)
-        for dx, dy, factor in shifts:
-            source, target = self._places(dx, dy)
-            leaving[source] += factor * self._weight[target]
-        self._leaving = 1.0 / np.maximum(leaving, 1e-12)
+    def __init__(self, shape: tuple[int, int], passes: Sequence[Sequence[Shift]], weight: Array) -> None:
+        """`passes`: made one after the other, each a list of shifts; `weight`: how likely one stands in a cell.
+
+        A shift says by how many columns and rows, and how likely from each cell. Without walls a Gaussian is two passes
+        of one dimension. Shifts come with their opposites, equally likely: what leads there leads back.
+        """
+        self._shape, self._passes, self._weight = shape, passes, weight.reshape(shape)
+        self._leaving = 1.0 / np.maximum(self._spread(self._weight), 1e-12)
 
     def __call__(self, belief: Array) -> Array:
         """The belief a step later; its sum stays."""
-        ready = belief.reshape(self._shape) * self._leaving
-        after = np.zeros(self._shape)
-        for dx, dy, factor in self._shifts:
-            source, target = self._places(dx, dy)
-            after[target] += factor * ready[source]
+        after = self._spread(belief.reshape(self._shape) * self._leaving)
         after *= self._weight
         return after.ravel()
 
-    def _places(self, dx: int, dy: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    def _spread(self, belief: Array) -> Array:
         columns, rows = self._shape
-        return (_from(dx, columns), _from(dy, rows)), (_from(-dx, columns), _from(-dy, rows))
+        for shifts in self._passes:
+            after = np.zeros(self._shape)
+            for dx, dy, factor in shifts:
+                source = _from(dx, columns), _from(dy, rows)
+                target = _from(-dx, columns), _from(-dy, rows)
+                after[target] += factor * belief[source]
+            belief = after
+        return belief
 
 
 def _from(step: int, count: int) -> slice:

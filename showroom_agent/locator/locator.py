@@ -85,5 +85,5 @@ class Track:
             modes.append("stale")
         if blind:
             modes.append("blind_hubs")
-        zone = self._hold.step(now_s, zones)
+        zone = self._hold.step(zones)
         return Estimate(x_m, y_m, radius, confidence, zones, zone, age_s, tuple(modes))

@@ -20,10 +20,13 @@ class Settings:
     """How likely one stands in a blocked cell, beside a free one: at the edge of a desk, or the plan is not exact."""
     jump: float = 1e-4
     """Chance in a step that the tag is somewhere else altogether: carried off, swapped."""
+    overlook: float = 1e-4
+    """Cells that are so much less likely than the likeliest are left out, but for each `look_around_steps`."""
+    look_around_steps: int = 4
 
     freedom: float = 10.0
     """Degrees of freedom of the Student-t error of a reading: outliers cost little."""
-    error_db: float = 5.0
+    error_db: float = 4.5
     """Of the map at a place, with a survey: bodies and doors change it."""
     error_bare_db: float = 6.0
     """The same without a survey."""
@@ -36,7 +39,7 @@ class Settings:
     gain_leak: float = 0.02
     """Share of the belief in a gain that moves to its neighbours in a step."""
 
-    offset_sd_db: float = 2.0
+    offset_sd_db: float = 3.0
     """Of a hub's slow offset, with a survey."""
     offset_tau_s: float = 60.0
     offset_bare_sd_db: float = 5.0
@@ -50,7 +53,7 @@ class Settings:
     echo_steps: float = 20.0
     echo_tau_s: float = 120.0
     echo_gap_s: float = 2.0
-    echo_scale: float = 1.5
+    echo_scale: float = 1.8
     echo_least: float = 0.15
 
     silence: float = 0.25
@@ -66,7 +69,7 @@ class Settings:
     """Distances are counted with this height between tag and hub."""
     noise_floor_db: float = 4.0
 
-    zone_enter: float = 0.8
-    """Belief in a zone from which a tag is held to be in it."""
-    zone_leave: float = 0.2
-    """Belief in a zone below which a tag is held to have left it, also where no other zone is likely."""
+    zone_slack: float = 0.25
+    """By how much another zone must be likelier than the one that is held for its lead to grow."""
+    zone_lead_s: float = 0.42
+    """Lead times seconds after which a tag is held to be in the other zone."""

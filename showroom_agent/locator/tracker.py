@@ -34,6 +34,7 @@ class Tracker:
         self.echo = Echo(hubs, settings)
         self._lately: deque[tuple[float, dict[int, tuple[int, float]]]] = deque()
         self._faintest: float | None = None
+        self._steps = 0
         self.heard_s = -np.inf
         """When a hub heard the tag last."""
 
@@ -55,53 +56,76 @@ class Tracker:
         count = np.array([len(heard[hub]) for hub in hubs])
         settings, surveyed = self._settings, self._map.surveyed
         own = (settings.error_db if surveyed else settings.error_bare_db) ** 2 + self._map.spread_db**2 / count
+        cells = self._cells()
         models, gains = self.gains.likely()
-        evidence = self._likelihood(hubs, level, own, models, gains)
-        evidence += self._silence(models, gains)
+        heard_map = self._heard_map(hubs, cells)
+        evidence = self._likelihood(heard_map, level - self.offsets.mean[hubs], own, models, gains)
+        evidence += self._silence(models, gains, cells)
         weight = self.echo.weight
         evidence *= weight
         evidence -= evidence.max()
         np.exp(evidence, out=evidence)
-        believed = self.gains.belief[models, gains]
-        seen = believed * (evidence @ self.belief)
-        self.belief *= believed @ evidence
-        self.belief /= self.belief.sum()
+        believed, before = self.gains.belief[models, gains], self.belief[cells]
+        seen = believed * (evidence @ before)
+        after = before * (believed @ evidence)
+        after /= after.sum()
+        self.belief = np.zeros(self._grid.size)
+        self.belief[cells] = after
         self.gains.replace(models, gains, seen)
-        self._learn(now_s, hubs, level, own, weight)
+        self._learn(now_s, hubs, level, own, weight, heard_map, after)
 
-    def _likelihood(self, hubs: Hubs, level: Array, own: Array, models: Index, gains: Index) -> Array:
+    def _cells(self) -> Index | slice:
+        """Cells worth looking at: all of them every other second, else those where the tag may be."""
+        self._steps += 1
+        if self._steps % self._settings.look_around_steps == 0:
+            return slice(None)
+        likely = np.nonzero(self.belief > self._settings.overlook * self.belief.max())[0]
+        return likely if len(likely) < 0.8 * self._grid.size else slice(None)
+
+    def _heard_map(self, hubs: Hubs, cells: Index | slice) -> tuple[Array, Array]:
+        """Mean M x h x n and variance h x n (or h x 1) of the map for some hubs and cells."""
+        variance = self._map.variance[hubs]
+        return self._map.mean_dbm[:, hubs][:, :, cells], variance if variance.shape[1] == 1 else variance[:, cells]
+
+    def _likelihood(self, heard: tuple[Array, Array], level: Array, own: Array, models: Index, gains: Index) -> Array:
         """Log-likelihood of the levels for each (model, gain) and cell; but for a constant."""
-        freedom = self._settings.freedom
-        scale = 1.0 / np.sqrt(self._map.variance[hubs] + own[:, np.newaxis])
-        half, found = -(freedom + 1) / 2, np.empty((len(models), self._grid.size))
-        shifted = (level - self.offsets.mean[hubs])[:, np.newaxis]
+        freedom, (mean, variance) = self._settings.freedom, heard
+        scale = 1.0 / np.sqrt(variance + own[:, np.newaxis])
+        half, found = -(freedom + 1) / 2, np.empty((len(models), mean.shape[2]))
         scale_squared = scale * scale / freedom
         for model in np.unique(models):
-            rest = shifted - self._map.mean_dbm[model][hubs]
+            rest = level[:, np.newaxis] - mean[model]
             for place in np.nonzero(models == model)[0]:
                 error = rest - self.gains.db[gains[place]]
                 error *= error
                 error *= scale_squared
                 error += 1.0
-                total = np.zeros(self._grid.size)
-                for begin in range(0, len(hubs), 8):  # a product before the logarithm: a few factors at a time
+                total = np.zeros(mean.shape[2])
+                for begin in range(0, len(level), 8):  # a product before the logarithm: a few factors at a time
                     total += np.log(error[begin : begin + 8].prod(axis=0))
                 found[place] = half * total
         found += np.log(scale).sum(axis=0)
         return found
 
-    def _learn(self, now_s: float, hubs: Hubs, level: Array, own: Array, weight: float) -> None:
+    def _learn(
+        self,
+        now_s: float,
+        hubs: Hubs,
+        level: Array,
+        own: Array,
+        weight: float,
+        heard: tuple[Array, Array],
+        belief: Array,
+    ) -> None:
         """Offsets and echo from what was heard beside what is expected where the tag is now believed to be."""
-        belief, models = self.belief, self.gains.models
-        mean = np.einsum("m,mhn->hn", models, self._map.mean_dbm[:, hubs]) if len(models) > 1 else None
-        expected_map = self._map.mean_dbm[0][hubs] if mean is None else mean
+        mean, variance = heard
+        expected_map = np.tensordot(self.gains.models, mean, axes=1)
         expected = expected_map @ belief
         above = level - self.gains.mean_db - expected
         self.echo.learn(now_s, hubs, above - self.offsets.mean[hubs])
-        wide = np.maximum((expected_map**2) @ belief - expected**2, 0.0)
-        unsure = own + wide
+        unsure = own + np.maximum((expected_map**2) @ belief - expected**2, 0.0)
         if self._map.surveyed:
-            unsure = unsure + self._map.variance[hubs] @ belief
+            unsure = unsure + variance @ belief
         self.offsets.learn(hubs, above, unsure / weight * self.offsets.caution)
 
     def _remember(self, now_s: float, heard: Heard) -> None:
@@ -110,7 +134,7 @@ class Tracker:
             lately.popleft()
         lately.append((now_s, {hub: (len(levels), min(levels)) for hub, levels in heard.items()}))
 
-    def _silence(self, models: Index, gains: Index) -> Array | float:
+    def _silence(self, models: Index, gains: Index, cells: Index | slice) -> Array | float:
         """What it says that a hub heard nothing lately: little, since receivers fall silent for many reasons."""
         settings = self._settings
         counts = np.zeros(self._map.mean_dbm.shape[1])
@@ -127,10 +151,11 @@ class Tracker:
         silent = np.nonzero(counts == 0)[0]
         if not silent.size or usual < 1:
             return 0.0
-        found = np.zeros((len(models), self._grid.size))
+        silent_map = self._map.mean_dbm[:, silent][:, :, cells]
+        found = np.zeros((len(models), silent_map.shape[2]))
         strong = self.gains.belief[models, gains] >= 0.02 * self.gains.belief.max()
         for place in np.nonzero(strong)[0]:
-            mean = self._map.mean_dbm[models[place]][silent] + self.gains.db[gains[place]]
+            mean = silent_map[models[place]] + self.gains.db[gains[place]]
             above = (mean + self.offsets.mean[silent][:, np.newaxis] - (self._faintest - 1)) / 4
             missed = (1 - 0.8 / (1 + np.exp(-above))) ** usual
             found[place] = np.log(settings.silence_floor + (1 - settings.silence_floor) * missed).sum(axis=0)

@@ -1,4 +1,9 @@
-"""Which zone a tag is held to be in: thresholds on the belief keep it from flapping; must never see a position."""
+"""Which zone a tag is held to be in, without flapping at a border; must never see a position.
+
+A cumulative sum decides (Page, Biometrika 41, 1954): as long as another zone is clearly likelier than the one that is
+held, its lead adds up over time, and when the sum is large enough the tag has moved. A clear lead decides soon, a weak
+one later, and none at a border that is walked along.
+"""
 
 from collections.abc import Sequence
 
@@ -6,22 +11,28 @@ from showroom_agent.locator.settings import Settings
 
 
 class ZoneHold:
-    """A zone is entered when the belief in it is high, and left when the belief in it is low."""
+    """The zone of one tag."""
 
     def __init__(self, zones: Sequence[str], settings: Settings) -> None:
         """In none at first."""
-        self._zones = zones
-        self._enter, self._leave = settings.zone_enter, settings.zone_leave
+        self._zones, self._settings = zones, settings
         self._at: int | None = None
+        self._lead_s: dict[int | None, float] = {}
 
-    def step(self, now_s: float, belief: Sequence[float]) -> str:
-        """The zone now; empty when it is in none of them."""
+    def step(self, belief: Sequence[float]) -> str:
+        """The zone now, from the belief in each zone; empty when it is in none of them."""
         if not self._zones:
             return ""
-        best = max(range(len(belief)), key=belief.__getitem__)
-        if self._at is None or (best != self._at and belief[best] >= self._enter):
-            if belief[best] >= (self._enter if self._at is not None else 0.5):
-                self._at = best
-        elif belief[self._at] < self._leave and best == self._at:
-            self._at = None
+        settings = self._settings
+        outside = max(0.0, 1.0 - sum(belief))
+        held = outside if self._at is None else belief[self._at]
+        candidates: list[tuple[int | None, float]] = [*enumerate(belief), (None, outside)]
+        for zone, share in candidates:
+            if zone != self._at:
+                lead = (share - held - settings.zone_slack) * settings.step_s
+                self._lead_s[zone] = max(0.0, self._lead_s.get(zone, 0.0) + lead)
+        best = max(self._lead_s, key=lambda zone: self._lead_s[zone], default=None)
+        if best != self._at and self._lead_s.get(best, 0.0) > settings.zone_lead_s:
+            self._at = best
+            self._lead_s.clear()
         return "" if self._at is None else self._zones[self._at]
