@@ -156,12 +156,28 @@ async def test_refusing_marketing_and_analytics_costs_profile_and_navigation_not
         for subject in (all_yes, never, later):
             allowed = CONSENT if subject != never else [purpose for purpose in CONSENT if purpose not in REFUSED]
             await guest.consent.grant([Grant(subject, purpose) for purpose in allowed])
-            kept = await guest.outbox.append_many([Event(kind(guest, s), subject, 1, 1, s[2]) for s in known])
+            told = [Event(kind(guest, s), subject, 1, 1, s[2]) for s in known]
+            everything = kind(guest, ("records", purpose_set(CONSENT), ()))
+            told += [Event(everything, subject, 1, 1, record.SerializeToString()) for record in records()]
+            kept = await guest.outbox.append_many(told)
             assert kept.refused == 0
         await guest.revocation.withdraw(later, purpose_set(REFUSED))
         for subject in (all_yes, never, later):
             rows = [values for _, values in await read_all(guest, subject)]
-            wanted = (frozenset(path for path in row if allows(str(path)) & WANTED) for row in rows)
-            found[subject] = Counter(row for row in wanted if row)
+            found[subject] = Counter(part for row in rows if (part := wanted(row)))
     assert found[never] == found[later] == found[all_yes]
-    assert found[never].total() == sum(any(allows(path) & WANTED for path in shape[2]) for shape in known) > 0
+    signals = sum(any(allows(path) & WANTED for path in shape[2]) for shape in known)
+    navigation = [record for record in records() if fields_allow(record) & WANTED]
+    assert found[never].total() == signals + len(navigation)
+    assert signals > 0
+    assert {record.WhichOneof("record") for record in navigation} >= {"zone_visit", "arrival"}
+
+
+def wanted(row: Any) -> frozenset[Any]:
+    """What profile and navigation have of an event: the paths of its values, or the fields of its record."""
+    if not isinstance(row[0], bytes):
+        return frozenset(path for path in row if allows(str(path)) & WANTED)
+    record = Record.FromString(row[0])
+    if not fields_allow(record) & WANTED:
+        return frozenset()
+    return frozenset([without(record, WANTED).SerializeToString(deterministic=True)])
