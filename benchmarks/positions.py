@@ -25,7 +25,7 @@ GOALS = {
     ("kolakowski-flat", "no survey"): ("", 0.95, 1.8),
     ("uji-lib", "survey by another phone"): ("phone2", 1.15, 2.8),
 }
-GUESTS, HUBS, RATE_HZ, STEPS = 200, 20, 2, 5
+GUESTS, HUBS, RATE_HZ, STEPS = 200, 20, 2, 8
 
 
 def located(folder: Path, surveyed: bool, some: str) -> tuple[float, float]:
@@ -88,8 +88,8 @@ async def measure(_: Run) -> dict[str, float]:
 def rows(samples: Samples) -> list[Row]:
     """Each beside its goal."""
     share = samples.mid("hall")
-    # The goal of one core is not reached yet, without a survey; it is shown, and does not fail a run.
-    found = [Row(f"{GUESTS} guests x {HUBS} hubs x {RATE_HZ} Hz, no survey", f"{share:.2f} of a core", "1, open")]
+    told = f"{share:.2f} of a core"
+    found = [Row(f"{GUESTS} guests x {HUBS} hubs x {RATE_HZ} Hz, no survey", told, "<= 1", ok=share <= 1)]
     for (name, how), (_, median_m, p90_m) in GOALS.items():
         at = f"{name} {how}"
         if samples.has(f"{at} median", f"{at} p90"):

@@ -80,7 +80,7 @@ class Gains:
 
     def likely(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Models and gains worth looking at."""
-        models, gains = np.nonzero(self.belief > 1e-4 * self.belief.max())
+        models, gains = np.nonzero(self.belief > 1e-3 * self.belief.max())
         return models, gains
 
     @property

@@ -23,13 +23,18 @@ _POINTS_TRIED = 160
 _HUBS_TRIED = 16
 _POINTS_KEPT = 1_500
 
+Levels = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class RadioMap:
-    """For M models, H hubs, N cells. `mean_dbm`: M x H x N; `variance`: H x N (or H x 1) of the map, in dB^2."""
+    """For M models, H hubs, N cells. `mean_dbm`: M x H x N; `variance`: H x N (or H x 1) of the map, in dB^2.
 
-    mean_dbm: Array
-    variance: Array
+    In single precision: a level is known to a decibel, and a hall full of guests goes through the map at each step.
+    """
+
+    mean_dbm: Levels
+    variance: Levels
     spread_db: float
     """Of single readings at one place."""
     surveyed: bool
@@ -39,7 +44,8 @@ def bare_map(site: Site, grid: Grid, settings: Settings) -> RadioMap:
     """Path loss only."""
     far = np.log10(_distances(site, grid.x, grid.y, settings) / 4.0)
     mean = np.stack([settings.reference_dbm - 10.0 * exponent * far for exponent in settings.exponents])
-    return RadioMap(mean, np.zeros((len(site.hubs), 1)), settings.noise_floor_db, surveyed=False)
+    variance = np.zeros((len(site.hubs), 1), np.float32)
+    return RadioMap(mean.astype(np.float32), variance, settings.noise_floor_db, surveyed=False)
 
 
 def surveyed_map(site: Site, grid: Grid, settings: Settings, survey: Survey) -> RadioMap:
@@ -58,7 +64,7 @@ def surveyed_map(site: Site, grid: Grid, settings: Settings, survey: Survey) -> 
         if known.sum() >= 3:
             shift, variance[hub] = process.predict(hub, known, to_cells)
             mean[hub] += shift
-    return RadioMap(mean[np.newaxis], variance, spread, surveyed=True)
+    return RadioMap(mean[np.newaxis].astype(np.float32), variance.astype(np.float32), spread, surveyed=True)
 
 
 def _distances(site: Site, x: Array, y: Array, settings: Settings) -> Array:

@@ -20,9 +20,9 @@ class Settings:
     """How likely one stands in a blocked cell, beside a free one: at the edge of a desk, or the plan is not exact."""
     jump: float = 1e-4
     """Chance in a step that the tag is somewhere else altogether: carried off, swapped."""
-    overlook: float = 1e-4
+    overlook: float = 1e-3
     """Cells that are so much less likely than the likeliest are left out, but for each `look_around_steps`."""
-    look_around_steps: int = 4
+    look_around_steps: int = 8
 
     freedom: float = 10.0
     """Degrees of freedom of the Student-t error of a reading: outliers cost little."""

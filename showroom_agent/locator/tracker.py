@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from showroom_agent.locator.grid import Grid
 from showroom_agent.locator.memory import Echo, Gains, Hubs, Offsets
-from showroom_agent.locator.radio_map import RadioMap
+from showroom_agent.locator.radio_map import Levels, RadioMap
 from showroom_agent.locator.settings import Settings
 from showroom_agent.plan.geometry import Array
 
@@ -52,7 +52,7 @@ class Tracker:
 
     def _weigh(self, now_s: float, heard: Heard) -> None:
         hubs = np.array(sorted(heard))
-        level = np.array([float(np.mean(heard[hub])) for hub in hubs])
+        level = np.array([sum(heard[hub]) / len(heard[hub]) for hub in hubs])
         count = np.array([len(heard[hub]) for hub in hubs])
         settings, surveyed = self._settings, self._map.surveyed
         own = (settings.error_db if surveyed else settings.error_bare_db) ** 2 + self._map.spread_db**2 / count
@@ -75,36 +75,38 @@ class Tracker:
         self._learn(now_s, hubs, level, own, weight, heard_map, after)
 
     def _cells(self) -> Index | slice:
-        """Cells worth looking at: all of them every other second, else those where the tag may be."""
+        """Cells worth looking at: all of them now and then, else those where the tag may be."""
         self._steps += 1
         if self._steps % self._settings.look_around_steps == 0:
             return slice(None)
         likely = np.nonzero(self.belief > self._settings.overlook * self.belief.max())[0]
         return likely if len(likely) < 0.8 * self._grid.size else slice(None)
 
-    def _heard_map(self, hubs: Hubs, cells: Index | slice) -> tuple[Array, Array]:
+    def _heard_map(self, hubs: Hubs, cells: Index | slice) -> tuple[Levels, Levels]:
         """Mean M x h x n and variance h x n (or h x 1) of the map for some hubs and cells."""
         variance = self._map.variance[hubs]
         return self._map.mean_dbm[:, hubs][:, :, cells], variance if variance.shape[1] == 1 else variance[:, cells]
 
-    def _likelihood(self, heard: tuple[Array, Array], level: Array, own: Array, models: Index, gains: Index) -> Array:
+    def _likelihood(
+        self, heard: tuple[Levels, Levels], level: Array, own: Array, models: Index, gains: Index
+    ) -> Levels:
         """Log-likelihood of the levels for each (model, gain) and cell; but for a constant."""
         freedom, (mean, variance) = self._settings.freedom, heard
-        scale = 1.0 / np.sqrt(variance + own[:, np.newaxis])
-        half, found = -(freedom + 1) / 2, np.empty((len(models), mean.shape[2]))
-        scale_squared = scale * scale / freedom
+        precision = 1.0 / (variance + own[:, np.newaxis].astype(np.float32))
+        half, found = np.float32(-(freedom + 1) / 2), np.empty((len(models), mean.shape[2]), np.float32)
+        # (level - mean - gain)^2 / (freedom x variance) is (a - gain x b)^2.
+        b = np.sqrt(precision / np.float32(freedom))
         for model in np.unique(models):
-            rest = level[:, np.newaxis] - mean[model]
+            a = (level[:, np.newaxis].astype(np.float32) - mean[model]) * b
             for place in np.nonzero(models == model)[0]:
-                error = rest - self.gains.db[gains[place]]
+                error = a - np.float32(self.gains.db[gains[place]]) * b
                 error *= error
-                error *= scale_squared
                 error += 1.0
-                total = np.zeros(mean.shape[2])
+                total = np.zeros(mean.shape[2], np.float32)
                 for begin in range(0, len(level), 8):  # a product before the logarithm: a few factors at a time
                     total += np.log(error[begin : begin + 8].prod(axis=0))
                 found[place] = half * total
-        found += np.log(scale).sum(axis=0)
+        found += np.log(precision).sum(axis=0) / 2
         return found
 
     def _learn(
@@ -114,7 +116,7 @@ class Tracker:
         level: Array,
         own: Array,
         weight: float,
-        heard: tuple[Array, Array],
+        heard: tuple[Levels, Levels],
         belief: Array,
     ) -> None:
         """Offsets and echo from what was heard beside what is expected where the tag is now believed to be."""
