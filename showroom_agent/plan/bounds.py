@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from showroom_agent.radio.bounds import RSSI_DBM_MAX, RSSI_DBM_MIN
+
+__all__ = ["RSSI_DBM_MAX", "RSSI_DBM_MIN"]
+
 PLAN_BYTES_MAX: Final = 16 << 20
 FEATURES_MAX: Final = 20_000
 HUBS_MAX: Final = 1_000
@@ -10,7 +14,3 @@ EXTENT_M_MAX: Final = 2_000.0
 SURVEY_ROWS_MAX: Final = 2_000_000
 SURVEY_POINTS_MAX: Final = 20_000
 READINGS_MAX: Final = 20_000_000
-
-RSSI_DBM_MIN: Final = -115.0
-RSSI_DBM_MAX: Final = -5.0
-"""Outside of these no receiver measures: -127 and 0 mean "unknown", positive values are faults."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from showroom_agent.radio.bounds import RSSI_DBM_MAX, RSSI_DBM_MIN
+
 
 @dataclass(frozen=True, slots=True)
 class Advert:
@@ -21,3 +23,8 @@ class Advert:
     services: Mapping[str, bytes] = field(default_factory=dict)
     name: str = ""
     tx_power: int | None = None
+
+
+def usable(rssi: int | None) -> bool:
+    """Whether a receiver measured that, in dBm: -127, 0, positive levels and none mean "unknown" or a fault."""
+    return rssi is not None and RSSI_DBM_MIN <= rssi <= RSSI_DBM_MAX
