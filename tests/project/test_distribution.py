@@ -44,7 +44,7 @@ def test_the_wheel_brings_one_command(wheel: zipfile.ZipFile) -> None:
     points = ConfigParser()
     points.read_string(wheel.read(name).decode())
     assert dict(points["console_scripts"]) == {"forecourt": "gateway.cli:main"}
-    assert set(points["forecourt.verbs"]) == {"vehicle", "site", "sim", "demo"}
+    assert set(points["forecourt.verbs"]) == {"vehicle", "hub", "site", "sim", "demo"}
 
 
 def test_extras_are_told(wheel: zipfile.ZipFile) -> None:

@@ -22,7 +22,7 @@ SCANNER_MODE_PASSIVE: ScannerMode
 SCANNER_MODE_DOWN: ScannerMode
 
 class SightingFrame(_message.Message):
-    __slots__ = ("hub", "boot", "frame", "boottime_ms", "wall_us", "span_ms", "tags", "strangers", "mode", "fault", "signature")
+    __slots__ = ("hub", "boot", "frame", "boottime_ms", "wall_us", "span_ms", "tags", "strangers", "mode", "fault", "late", "signature")
     HUB_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class SightingFrame(_message.Message):
     STRANGERS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     hub: str
     boot: int
@@ -44,20 +45,45 @@ class SightingFrame(_message.Message):
     strangers: int
     mode: ScannerMode
     fault: str
+    late: int
     signature: bytes
-    def __init__(self, hub: _Optional[str] = ..., boot: _Optional[int] = ..., frame: _Optional[int] = ..., boottime_ms: _Optional[int] = ..., wall_us: _Optional[int] = ..., span_ms: _Optional[int] = ..., tags: _Optional[_Iterable[_Union[TagSighting, _Mapping]]] = ..., strangers: _Optional[int] = ..., mode: _Optional[_Union[ScannerMode, str]] = ..., fault: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, hub: _Optional[str] = ..., boot: _Optional[int] = ..., frame: _Optional[int] = ..., boottime_ms: _Optional[int] = ..., wall_us: _Optional[int] = ..., span_ms: _Optional[int] = ..., tags: _Optional[_Iterable[_Union[TagSighting, _Mapping]]] = ..., strangers: _Optional[int] = ..., mode: _Optional[_Union[ScannerMode, str]] = ..., fault: _Optional[str] = ..., late: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class TagSighting(_message.Message):
-    __slots__ = ("tag", "best_dbm", "mean_dbm", "count")
+    __slots__ = ("tag", "best_dbm", "mean_dbm", "count", "interval_ms")
     TAG_FIELD_NUMBER: _ClassVar[int]
     BEST_DBM_FIELD_NUMBER: _ClassVar[int]
     MEAN_DBM_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     tag: str
     best_dbm: int
     mean_dbm: float
     count: int
-    def __init__(self, tag: _Optional[str] = ..., best_dbm: _Optional[int] = ..., mean_dbm: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+    interval_ms: int
+    def __init__(self, tag: _Optional[str] = ..., best_dbm: _Optional[int] = ..., mean_dbm: _Optional[float] = ..., count: _Optional[int] = ..., interval_ms: _Optional[int] = ...) -> None: ...
+
+class HubHealth(_message.Message):
+    __slots__ = ("hub", "boot", "number", "boottime_ms", "wall_us", "cause", "recovered", "down_ms", "signature")
+    HUB_FIELD_NUMBER: _ClassVar[int]
+    BOOT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BOOTTIME_MS_FIELD_NUMBER: _ClassVar[int]
+    WALL_US_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    DOWN_MS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    hub: str
+    boot: int
+    number: int
+    boottime_ms: int
+    wall_us: int
+    cause: str
+    recovered: bool
+    down_ms: int
+    signature: bytes
+    def __init__(self, hub: _Optional[str] = ..., boot: _Optional[int] = ..., number: _Optional[int] = ..., boottime_ms: _Optional[int] = ..., wall_us: _Optional[int] = ..., cause: _Optional[str] = ..., recovered: _Optional[bool] = ..., down_ms: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class GuestRequest(_message.Message):
     __slots__ = ("number", "hello", "fix", "sightings", "wishes", "vehicle", "bye", "signature")

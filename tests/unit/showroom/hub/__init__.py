@@ -1,0 +1,1 @@
+"""The hub: what it makes of adverts, its files and its frames."""
