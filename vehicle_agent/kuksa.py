@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
@@ -52,6 +53,8 @@ class KuksaSource:
         self._channel: grpc.aio.Channel | None = None
         self._metadata: tuple[tuple[str, str], ...] = ()
         self.counters: Counter[str] = Counter()
+        self.metadata: Mapping[str, v2.Metadata] = {}
+        """What the databroker knows of the paths that were asked for last."""
 
     @classmethod
     def of(cls, settings: VehicleAgentSettings) -> "KuksaSource":
@@ -62,7 +65,7 @@ class KuksaSource:
         """Types, units and bounds, and why a signal cannot be had. Raises LinkError."""
         await self._connect()
         known: dict[str, SignalInfo | Missing] = {}
-        listed = await self._list(paths)
+        listed = self.metadata = await self._list(paths)
         for path in paths:
             entry = listed.get(path)
             known[path] = Missing(_ONE_BY_ONE[grpc.StatusCode.NOT_FOUND]) if entry is None else info_of(entry)
@@ -76,9 +79,21 @@ class KuksaSource:
 
     async def readings(self, paths: Sequence[str]) -> AsyncGenerator[Sequence[Reading], None]:
         """Readings as the databroker sends them: one list for each of its messages. Raises LinkError at the end."""
+        index_of = {path: index for index, path in enumerate(paths)}
+        async with aclosing(self.points(paths)) as messages:
+            async for points in messages:
+                found = []
+                for path, point in points.items():
+                    index = index_of.get(path)
+                    if index is not None:
+                        found.append(reading_of(index, point))
+                if found:
+                    yield found
+
+    async def points(self, paths: Sequence[str]) -> AsyncGenerator[Mapping[str, v2.Datapoint], None]:
+        """The messages of a subscription as they are. Raises LinkError at the end."""
         if self._channel is None:
             raise LinkError(f"{self._name}: not connected")
-        index_of = {path: index for index, path in enumerate(paths)}
         subscribe: grpc.aio.UnaryStreamMultiCallable[v2.SubscribeRequest, bytes] = self._channel.unary_stream(
             SERVICE + "Subscribe",
             request_serializer=v2.SubscribeRequest.SerializeToString,
@@ -93,17 +108,16 @@ class KuksaSource:
                 except DecodeError:
                     self.counters["unreadable"] += 1
                     continue
-                found = []
-                for path, point in response.entries.items():
-                    index = index_of.get(path)
-                    if index is not None:
-                        found.append(reading_of(index, point))
-                if found:
-                    yield found
+                yield response.entries
         except grpc.aio.AioRpcError as error:
             self._lost(error)
         finally:
             call.cancel()
+
+    async def actuate(self, path: str, value: v2.Value, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        """An order for whoever provides that actuator. Raises grpc.aio.AioRpcError when it is refused, or LinkError."""
+        request = v2.ActuateRequest(signal_id=v2.SignalID(path=path), value=value)
+        await self._call("Actuate", request, v2.ActuateResponse, timeout_s)
 
     async def aclose(self) -> None:
         """Closes the channel; what iterates ends with it."""
@@ -171,7 +185,7 @@ class KuksaSource:
             return {**await self._unreadable(paths[:half]), **await self._unreadable(paths[half:])}
         return {}
 
-    async def _call(self, method: str, request: Message, response: type[R]) -> R:
+    async def _call(self, method: str, request: Message, response: type[R], timeout_s: float = CALL_TIMEOUT_S) -> R:
         if self._channel is None:
             raise LinkError(f"{self._name}: not connected")
         call: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = self._channel.unary_unary(
@@ -179,7 +193,7 @@ class KuksaSource:
             request_serializer=type(request).SerializeToString,
             response_deserializer=None,
         )
-        raw = await call(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        raw = await call(request, timeout=timeout_s, metadata=self._metadata)
         try:
             return response.FromString(raw)
         except DecodeError as error:

@@ -1,0 +1,112 @@
+"""What the cabin was like before the guest, and what of the guest lies in it; must never hold what a guest set.
+
+Before the first order of a visit this lies on the disk, so that a wipe after a crash still knows: values of before, and
+the paths (not the values) of private leaves that were written. Motions are not in it: a seat stays where it is, under
+the person who sits there, until the next guest's plan.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.errors import InputError
+from vehicle_agent.cabin.inputs import Inputs
+from vehicle_agent.cabin.outcome import Setting
+from vehicle_agent.cabin.paths import PRIVATE, Moves, leaf_of
+from vehicle_agent.cabin.plan import Limits
+
+VERSION: Final = 1
+BYTES_MAX: Final = 65_536
+_HOME: Final = f"{PRIVATE}Home"
+
+
+@dataclass(slots=True)
+class Neutral:
+    """`before`: non-motion values at the beginning of the visit; `wrote`: private leaves that carry a guest's words."""
+
+    before: dict[str, Setting] = field(default_factory=dict)
+    wrote: set[str] = field(default_factory=set)
+
+    @classmethod
+    def captured(cls, inputs: Inputs, limits: Mapping[str, Limits]) -> "Neutral":
+        """As the cabin is now. All private leaves of the vehicle count as written: a crash must not need to know."""
+        found = cls()
+        for path in limits:
+            if path not in inputs.known or leaf_of(path).moves not in {Moves.COMFORT, Moves.HEAT}:
+                continue
+            value = inputs.value(path)
+            if is_personal(path, limits[path]):
+                found.wrote.add(path)
+            elif value is not None:
+                found.before[path] = value
+        return found
+
+    def orders(self, inputs: Inputs, limits: Mapping[str, Limits]) -> dict[str, Setting]:
+        """What has to be ordered so that nothing of the guest is left; empty when all is as before.
+
+        Heating goes off instead of back: nobody may sit there any more.
+        """
+        wanted = {
+            path: off(value) if leaf_of(path).moves is Moves.HEAT else value for path, value in self.before.items()
+        }
+        wanted |= {path: cleared(limits[path]) for path in self.wrote if path in limits}
+        return {
+            path: value for path, value in wanted.items() if self._differs(inputs.value(path), value, limits.get(path))
+        }
+
+    @staticmethod
+    def _differs(here: Setting | None, wanted: Setting, limits: Limits | None) -> bool:
+        if limits is None or here is None:
+            return False  # the vehicle does not have it, or it has no value that could be anybody's
+        if isinstance(here, int | float) and isinstance(wanted, int | float):
+            return abs(here - wanted) > limits.tolerance + 1e-6
+        return here != wanted
+
+    def to_bytes(self) -> bytes:
+        """For the disk."""
+        return json.dumps({"version": VERSION, "before": self.before, "wrote": sorted(self.wrote)}).encode()
+
+    @classmethod
+    def of_bytes(cls, raw: bytes) -> "Neutral":
+        """From the disk; raises InputError."""
+        try:
+            content = json.loads(raw) if len(raw) <= BYTES_MAX else None
+            if not isinstance(content, dict) or content.get("version") != VERSION:
+                raise InputError("of another version")
+            before = {str(path): _setting(value) for path, value in content["before"].items()}
+            return cls(before, {str(path) for path in content["wrote"]})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(f"the cabin's neutral values cannot be read: {type(error).__name__}") from error
+
+
+def is_personal(path: str, limits: Limits) -> bool:
+    """Whether a leaf holds the guest's words or home: it is emptied, never set back."""
+    return path.startswith(PRIVATE) and (limits.words or path.startswith(_HOME))
+
+
+def personal(limits: Mapping[str, Limits], known: Iterable[str]) -> set[str]:
+    """The leaves of a vehicle that hold a guest's words or home."""
+    return {path for path in known if path in limits and is_personal(path, limits[path])}
+
+
+def cleared(limits: Limits) -> Setting:
+    """Nobody's value: no words, or the number nearest to 0."""
+    if limits.words:
+        return () if limits.listed else ""
+    low, high = limits.low if limits.low is not None else 0.0, limits.high if limits.high is not None else 0.0
+    return min(max(0.0, low), high)
+
+
+def off(value: Setting) -> Setting:
+    """A heating of before, without the heat."""
+    return min(value, 0) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _setting(value: object) -> Setting:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise InputError("a neutral value is none that an actuator takes")
