@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.errors import InputError, LinkError
 from gateway.log import Log
 from vehicle_agent.cabin.fitting import Card, Fit, limits_of, terms_of, wanted_of
+from vehicle_agent.cabin.going import Order
 from vehicle_agent.cabin.hands import Hands
 from vehicle_agent.cabin.intent import Change
 from vehicle_agent.cabin.link import CabinLink
@@ -19,7 +20,7 @@ from vehicle_agent.cabin.neutral_file import NeutralFile
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting, of_fields
 from vehicle_agent.cabin.paths import SEATS
 from vehicle_agent.cabin.plan import build, skipped
-from vehicle_agent.cabin.stepping import Order, Run
+from vehicle_agent.cabin.stepping import Run
 from vehicle_agent.cabin.views import ApplyTiming, CabinEdit, CabinStatus, Seated
 
 PLANS_KEPT: Final = 64

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from vehicle_agent.cabin import paths
+from vehicle_agent.cabin.going import Order, State
 from vehicle_agent.cabin.inputs import Inputs
 from vehicle_agent.cabin.intent import HAND_MS, Change, IntentFilter
 from vehicle_agent.cabin.interlocks import OCCUPIED
@@ -15,7 +16,7 @@ from vehicle_agent.cabin.neutral import off
 from vehicle_agent.cabin.outcome import Reason, Setting
 from vehicle_agent.cabin.paths import Moves, leaf_of
 from vehicle_agent.cabin.plan import Limits, Plan
-from vehicle_agent.cabin.stepping import Order, Run, State
+from vehicle_agent.cabin.stepping import Run
 
 HEAT_AGAIN_MS: Final = 1_000
 
@@ -121,9 +122,9 @@ class Engine:
             for going in lane:
                 if going.state in {State.THERE, State.ALREADY}:
                     self.intent.planned(going.step.leaf.path, going.step.value)
-                elif going.begun_ms and going.reason is Reason.MANUAL_SWITCH:
+                elif going.begun_ms >= 0 and going.reason is Reason.MANUAL_SWITCH:
                     self.intent.planned(going.step.leaf.path, going.step.value, by_hand=True)
-                elif going.begun_ms and going.read_back is not None:
+                elif going.begun_ms >= 0 and going.read_back is not None:
                     self.intent.planned(going.step.leaf.path, going.read_back)
         return run
 

@@ -12,11 +12,11 @@ from gateway.errors import LinkError
 from gateway.link import Backoff
 from gateway.log import Log
 from vehicle_agent.cabin.engine import Engine
+from vehicle_agent.cabin.going import TICK_MS, Order
 from vehicle_agent.cabin.inputs import lag_ms
 from vehicle_agent.cabin.link import CabinLink
 from vehicle_agent.cabin.outcome import Reason
 from vehicle_agent.cabin.plan import Limits
-from vehicle_agent.cabin.stepping import TICK_MS, Order
 
 RETRY_SOON_MAX_S: Final = 2.0
 RETRY_LATER_MAX_S: Final = 30.0
@@ -56,7 +56,7 @@ class Hands:
                     self._lost(error)
                     await asyncio.sleep(backoff.failed(error.retry, loop.time() - begun_s))
         finally:
-            self._lost(LinkError("ended"))
+            self._lost(None)
             self._on_tick(self.now_ms())
             await self._link.aclose()
 
@@ -104,11 +104,11 @@ class Hands:
                     _log.info("cabin_connected", signals=len(vehicle.known))
                 self._news.set()
 
-    def _lost(self, error: LinkError) -> None:
-        if self.ready.is_set():
+    def _lost(self, error: LinkError | None) -> None:
+        if self.ready.is_set() and error is not None:
             _log.warning("cabin_lost", error=str(error))
             self.counters["lost"] += 1
-        self.trouble = str(error)
+        self.trouble = str(error or "ended")
         self.ready.clear()
         self.engine.lost()
         self._news.set()

@@ -13,6 +13,7 @@ from vehicle_agent.cabin.outcome import Setting
 from vehicle_agent.cabin.paths import SPEED
 
 FRESH_MS: Final = 500
+FUTURE_MS: Final = 100
 NEVER_MS: Final = 1 << 62
 
 
@@ -26,11 +27,11 @@ class Sample:
 
 
 def lag_ms(wall_us: int, ts_us: int | None) -> int | None:
-    """How old a sample is by its own stamp; None when it has none or is from the future by more than FRESH_MS."""
+    """How old a sample is by its own stamp; None when it has none or is from the future by more than FUTURE_MS."""
     if ts_us is None:
         return None
     lag = (wall_us - ts_us) // 1_000
-    return None if lag < -FRESH_MS else max(lag, 0)
+    return None if lag < -FUTURE_MS else max(lag, 0)
 
 
 class Inputs:

@@ -118,9 +118,8 @@ def _narrowed(limits: Limits, entry: v2.Metadata) -> Limits:
         low = low if info.low is None else max(low, info.low)
         high = high if info.high is None else min(high, info.high)
     words = field in {"string", "string_array"}
-    return replace(
-        limits, low=low, high=high, whole=field in _WHOLE, words=words, listed=field == "string_array"
-    )  # fmt: skip
+    typed = replace(limits, whole=field in _WHOLE, words=words, listed=field == "string_array", truth=field == "bool")
+    return replace(typed, low=low, high=high)
 
 
 def _message(field: str, value: Setting) -> v2.Value | None:

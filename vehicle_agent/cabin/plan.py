@@ -18,6 +18,7 @@ HEATING_PERCENT_MAX: Final = 50
 BACKWARD_MM: Final = 30
 TEXT_BYTES_MAX: Final = 1_024
 WORDS_MAX: Final = 64
+_ABSENT: Final = frozenset({Reason.NO_ACTUATOR, Reason.NO_PROVIDER, Reason.NEVER})
 NEVER: Final = "never"
 PARKED_ONLY: Final = "parked_only"
 
@@ -26,8 +27,8 @@ PARKED_ONLY: Final = "parked_only"
 class Limits:
     """What one actuator may be told. `low`, `high`, `step` in units of the leaf; `speed_per_s` in units per second.
 
-    `whole`: the leaf holds whole numbers; `words`: text; `listed`: a list of texts. `policy`: any_time, parked_only or
-    never.
+    The leaf holds whole numbers (`whole`), text (`words`), a list of texts (`listed` too), or a truth. `policy`:
+    any_time, parked_only or never.
     """
 
     low: float | None = None
@@ -39,6 +40,7 @@ class Limits:
     whole: bool = False
     words: bool = False
     listed: bool = False
+    truth: bool = False
 
     @property
     def tolerance(self) -> float:
@@ -116,7 +118,7 @@ def build(
     for number, one in enumerate(wanted):
         reason = _refusal(one, limits.get(one.path), inputs, terms)
         if reason is not Reason.NONE:
-            kind = OutcomeKind.SKIPPED if reason in {Reason.NO_ACTUATOR, Reason.NEVER} else OutcomeKind.REFUSED
+            kind = OutcomeKind.SKIPPED if reason in _ABSENT else OutcomeKind.REFUSED
             refused.append(Outcome(one.field, kind, reason, one.value))
             continue
         step = _step(number, one, limits[one.path], inputs, terms)
@@ -139,6 +141,8 @@ def _refusal(one: Wanted, limits: Limits | None, inputs: Inputs, terms: Terms) -
         return Reason.NEVER
     if (leaf.seat and leaf.seat != terms.seat) or (leaf.moves is Moves.MIRROR and terms.seat != DRIVER_SEAT):
         return Reason.OTHER_SEAT
+    if leaf.moves.is_motion and inputs.value(one.path) is None:
+        return Reason.NO_PROVIDER
     return _unfit(one.value, limits) or (_immovable(leaf, limits, terms) if leaf.moves.is_motion else Reason.NONE)
 
 
@@ -150,10 +154,10 @@ def _unfit(value: Setting, limits: Limits) -> Reason:
             return Reason.WRONG_TYPE
         long = any(len(word.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX for word in words)
         return Reason.OUT_OF_RANGE if long else Reason.NONE
-    if limits.words:
+    if limits.words or isinstance(value, bool) is not limits.truth:
         return Reason.WRONG_TYPE
-    if isinstance(value, bool):
-        return Reason.NONE if limits.low is None and limits.high is None else Reason.WRONG_TYPE
+    if limits.truth:
+        return Reason.NONE
     if not math.isfinite(value):
         return Reason.NOT_A_NUMBER
     if limits.low is None or limits.high is None or not limits.low <= limits.high:

@@ -5,20 +5,29 @@ one is given only after everything was judged anew. So nothing has to arrive for
 this process or a signal that stays away ends it by itself. No I/O and no clock: times are given, in milliseconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
+from vehicle_agent.cabin.going import (
+    ABORT_MS,
+    OPEN,
+    TICK_MS,
+    Going,
+    Order,
+    State,
+    Word,
+    arrived,
+    hold,
+    outcome,
+    settled,
+    stuck,
+    waypoint,
+)
 from vehicle_agent.cabin.inputs import Inputs
 from vehicle_agent.cabin.interlocks import CAR_WIDE, bar, standing
-from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting
+from vehicle_agent.cabin.outcome import Outcome, Reason, Setting
 from vehicle_agent.cabin.plan import Plan, Step
 
-TICK_MS: Final = 100
-AHEAD_MS: Final = 150
-ABORT_MS: Final = 200
-STALL_MS: Final = 1_000
 RUN_WIDE: Final = CAR_WIDE | {Reason.DEADLINE, Reason.ENDED, Reason.LINK_LOST}
 LANE_WIDE: Final = frozenset(
     {
@@ -27,75 +36,6 @@ LANE_WIDE: Final = frozenset(
     }
 )  # fmt: skip
 """Ends what takes turns with it too: no second try without another tap."""
-
-
-class State(Enum):
-    """Where a step is."""
-
-    WAITING = "waiting"
-    UNDER_WAY = "under way"
-    THERE = "there"
-    ALREADY = "already there"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-class Word(Enum):
-    """What happens to a step."""
-
-    BEGIN = "begin"
-    ARRIVE = "arrive"
-    STOP = "stop"
-
-
-MOVES: Final[Mapping[tuple[State, Word], State]] = {
-    (State.WAITING, Word.BEGIN): State.UNDER_WAY,
-    (State.WAITING, Word.ARRIVE): State.ALREADY,
-    (State.WAITING, Word.STOP): State.REFUSED,
-    (State.UNDER_WAY, Word.ARRIVE): State.THERE,
-    (State.UNDER_WAY, Word.STOP): State.FAILED,
-}
-"""All moves that there are; what has ended never goes on."""
-OPEN: Final = frozenset({State.WAITING, State.UNDER_WAY})
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order for the databroker, of a step of a plan or of none (-1).
-
-    `hold`: it names where the actuator was seen last, so that a coarse one stops.
-    """
-
-    path: str
-    value: Setting
-    step: int = -1
-    plan_id: str = ""
-    hold: bool = False
-
-
-@dataclass(slots=True)
-class Going:
-    """A step and how far it is."""
-
-    step: Step
-    state: State = State.WAITING
-    reason: Reason = Reason.NONE
-    ordered: Setting | None = None
-    ordered_ms: int = 0
-    asked: bool = False
-    begun_ms: int = 0
-    ended_ms: int = 0
-    mark: Setting | None = None
-    mark_ms: int = 0
-    read_back: Setting | None = None
-
-    def move(self, word: Word, now_ms: int, reason: Reason = Reason.NONE) -> None:
-        """Another state; KeyError for a move that there is not."""
-        self.state, self.reason = MOVES[self.state, word], reason
-        if self.state is State.UNDER_WAY:
-            self.begun_ms = self.mark_ms = now_ms
-        else:
-            self.ended_ms = now_ms
 
 
 @dataclass(slots=True)
@@ -130,14 +70,15 @@ class Run:
             for going in lane:
                 if going.state in OPEN:
                     orders += self._advance(lane, going, now_ms, inputs)
-                if going.state in OPEN:
+                # What stopped on its way may coast to where it was ordered last: nothing of its seat moves meanwhile.
+                if going.state in OPEN or (going.state is State.FAILED and now_ms - going.ended_ms < ABORT_MS):
                     break
         return orders
 
     def answered(self, number: int, reason: Reason, now_ms: int) -> None:
         """The databroker took an order (NONE) or did not."""
         going = self._going(number)
-        going.asked = False
+        going.asked, going.taken = False, going.taken or reason is Reason.NONE
         if reason is not Reason.NONE and going.state in OPEN:
             going.move(Word.STOP, now_ms, reason)
 
@@ -160,12 +101,12 @@ class Run:
     def _advance(self, lane: list[Going], going: Going, now_ms: int, inputs: Inputs) -> list[Order]:
         step = going.step
         here = going.read_back = inputs.value(step.leaf.path)
-        if not self.end and step.limits.readback and arrived(step, here):
+        if not self.end and step.limits.readback and arrived(step, here) and settled(going, here, now_ms):
             going.move(Word.ARRIVE, now_ms)
             return []
         reason = self.end or self._bar(step, now_ms, inputs)
         if reason is Reason.NONE and going.state is State.UNDER_WAY:
-            reason = _stuck(going, here, now_ms)
+            reason = stuck(going, here, now_ms)
         if reason is not Reason.NONE:
             return self._stopped(lane, going, reason, now_ms)
         if going.state is State.WAITING:
@@ -202,16 +143,16 @@ class Run:
         return reason
 
     def _stopped(self, lane: list[Going], going: Going, reason: Reason, now_ms: int) -> list[Order]:
-        hold = _hold(going)
+        holds = hold(going)
         going.move(Word.STOP, now_ms, reason)
         if reason in LANE_WIDE:
             self._end_lane(lane, reason, now_ms)
         elif reason in RUN_WIDE and going.step.leaf.moves.is_motion:
             for other in self.lanes:
                 if other[0].step.leaf.moves.is_motion:
-                    hold += [order for one in other if one.state is State.UNDER_WAY for order in _hold(one)]
+                    holds += [order for one in other if one.state is State.UNDER_WAY for order in hold(one)]
                     self._end_lane(other, reason, now_ms)
-        return hold
+        return holds
 
     @staticmethod
     def _end_lane(lane: list[Going], reason: Reason, now_ms: int) -> None:
@@ -222,7 +163,7 @@ class Run:
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of each actuator, in the order of the plan."""
         goings = sorted((going for lane in self.lanes for going in lane), key=lambda going: going.step.number)
-        return (*self.plan.refused, *(_outcome(going) for going in goings))
+        return (*self.plan.refused, *(outcome(going) for going in goings))
 
     def without_travel_ms(self) -> int:
         """When the last actuator got its first order, less the travel of those that it had to wait for."""
@@ -230,69 +171,7 @@ class Run:
         for lane in self.lanes:
             travel = 0
             for going in lane:
-                if going.begun_ms:
+                if going.begun_ms >= 0:
                     last = max(last, going.begun_ms - self.begun_ms - travel)
                     travel += going.ended_ms - going.begun_ms
         return last
-
-
-def arrived(step: Step, here: Setting | None) -> bool:
-    """Whether an actuator is where it should be."""
-    if isinstance(here, bool) or isinstance(step.value, bool) or not isinstance(here, int | float):
-        return here is not None and here == step.value
-    return isinstance(step.value, int | float) and abs(here - step.value) <= step.limits.tolerance + 1e-6
-
-
-def waypoint(step: Step, here: float) -> float:
-    """The next place on the way: AHEAD_MS of travel further, at least one step of it, never beyond the end."""
-    assert isinstance(step.value, int | float), "a motion goes to a number"
-    limits = step.limits
-    reach = max(limits.speed_per_s * AHEAD_MS / 1_000, limits.step)
-    if limits.whole:
-        reach = max(int(reach), 1)
-    left = step.value - here
-    if abs(left) <= reach:
-        return step.value
-    next_up = here + reach if left > 0 else here - reach
-    return round(next_up) if limits.whole else next_up
-
-
-def _stuck(going: Going, here: Setting | None, now_ms: int) -> Reason:
-    """Whether it stands for too long, or goes the other way."""
-    if here != going.mark:
-        if going.step.leaf.moves.is_motion and _away(going, here):
-            return Reason.MOVED_BY_HAND
-        going.mark, going.mark_ms = here, now_ms
-    return Reason.STALLED if now_ms - going.mark_ms >= STALL_MS else Reason.NONE
-
-
-def _away(going: Going, here: Setting | None) -> bool:
-    end, mark = going.step.value, going.mark
-    if not isinstance(end, int | float) or not isinstance(mark, int | float) or not isinstance(here, int | float):
-        return False
-    return abs(end - here) - abs(end - mark) > 2 * going.step.limits.tolerance + 1e-6
-
-
-def _hold(going: Going) -> list[Order]:
-    """An order to stay, where one step of a coarse actuator would take longer than ABORT_MS."""
-    limits, here, ordered = going.step.limits, going.read_back, going.ordered
-    if going.state is not State.UNDER_WAY or not going.step.leaf.moves.is_motion:
-        return []
-    if not isinstance(here, int | float) or not isinstance(ordered, int | float):
-        return []
-    left_ms = 1_000 * abs(ordered - here) / limits.speed_per_s
-    return [Order(going.step.leaf.path, here, hold=True)] if left_ms > ABORT_MS else []
-
-
-def _outcome(going: Going) -> Outcome:
-    step, one = going.step, going.step.wanted
-    here = going.read_back if step.limits.readback else None
-    value = step.value if going.begun_ms else None
-    match going.state:
-        case State.THERE | State.ALREADY:
-            kind = OutcomeKind.APPLIED if going.state is State.THERE else OutcomeKind.ALREADY
-            kind = OutcomeKind.CLAMPED if step.reason or one.clamped else kind
-            return Outcome(one.field, kind, step.reason, one.value, step.value, here)
-        case State.REFUSED:
-            return Outcome(one.field, OutcomeKind.REFUSED, going.reason, one.value, None, here)
-    return Outcome(one.field, OutcomeKind.FAILED, going.reason, one.value, value, here)
