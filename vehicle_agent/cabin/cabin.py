@@ -143,7 +143,7 @@ class Cabin:
         if neutral is not None or self._hands.ready.is_set():
             self._hands.connected()
             neutral = neutral or Neutral()
-            neutral.wrote |= personal(self._engine.limits, self._engine.inputs.known)
+            neutral.wrote |= personal(self._engine.inputs, self._engine.limits)
             await self._restore(neutral)
         self._plans.clear()
         self._neutral = self._session = None

@@ -130,8 +130,8 @@ class Engine:
 
     def wishes(self, now_ms: int) -> list[Change]:
         """Changes of the guest that are sure now."""
-        seated = bool(self._seat) and self.inputs.fresh(paths.occupancy(self._seat), now_ms) == OCCUPIED
-        return self.intent.due(now_ms, seated)
+        there = self.inputs.fresh(paths.occupancy(self._seat), now_ms)
+        return self.intent.due(now_ms, None if there is None else there == OCCUPIED)
 
     def _cold(self, now_ms: int) -> list[Order]:
         """What we warmed goes off once nobody sits there; asked again every HEAT_AGAIN_MS until it is off."""

@@ -12,6 +12,7 @@ from typing import Final
 from vehicle_agent.cabin.outcome import Setting
 
 STABLE_MS: Final = 10_000
+WAIT_MS: Final = 60_000
 HAND_MS: Final = 1_000
 """So long before and after a hand at a control its leaf may change because of it."""
 
@@ -101,11 +102,16 @@ class IntentFilter:
         else:
             self._candidates.pop(path, None)
 
-    def due(self, now_ms: int, seated: bool) -> list[Change]:
-        """Changes that have stood long enough; without the guest in the seat they are dropped then."""
+    def due(self, now_ms: int, seated: bool | None) -> list[Change]:
+        """Changes that have stood long enough; without the guest in the seat they are dropped then.
+
+        `seated` None: nobody can tell at the moment; they wait, for WAIT_MS at most.
+        """
         found = []
         for path, one in list(self._candidates.items()):
             if self._pressed.get(path) or now_ms - one.at_ms < STABLE_MS:
+                continue
+            if seated is None and now_ms - one.at_ms < WAIT_MS:
                 continue
             del self._candidates[path]
             settled = self._settled.get(path, one.before)
@@ -113,10 +119,6 @@ class IntentFilter:
                 found.append(Change(path, settled, one.after, one.at_ms))
                 self._settled[path] = one.after
         return found
-
-    def next_ms(self) -> int | None:
-        """When something may become due."""
-        return min((one.at_ms + STABLE_MS for one in self._candidates.values()), default=None)
 
     def _note(self, path: str, before: Setting | None, after: Setting, at_ms: int) -> None:
         known = self._candidates.get(path)

@@ -7,7 +7,7 @@ the person who sits there, until the next guest's plan.
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,15 +31,17 @@ class Neutral:
 
     @classmethod
     def captured(cls, inputs: Inputs, limits: Mapping[str, Limits]) -> "Neutral":
-        """As the cabin is now. All private leaves of the vehicle count as written: a crash must not need to know."""
+        """As the cabin is now. Private leaves that somebody serves count as written: a crash must not need to know."""
         found = cls()
         for path in limits:
             if path not in inputs.known or leaf_of(path).moves not in {Moves.COMFORT, Moves.HEAT}:
                 continue
             value = inputs.value(path)
+            if value is None:
+                continue
             if is_personal(path, limits[path]):
                 found.wrote.add(path)
-            elif value is not None:
+            else:
                 found.before[path] = value
         return found
 
@@ -48,21 +50,17 @@ class Neutral:
 
         Heating goes off instead of back: nobody may sit there any more.
         """
-        wanted = {
-            path: off(value) if leaf_of(path).moves is Moves.HEAT else value for path, value in self.before.items()
-        }
-        wanted |= {path: cleared(limits[path]) for path in self.wrote if path in limits}
-        return {
-            path: value for path, value in wanted.items() if self._differs(inputs.value(path), value, limits.get(path))
-        }
-
-    @staticmethod
-    def _differs(here: Setting | None, wanted: Setting, limits: Limits | None) -> bool:
-        if limits is None or here is None:
-            return False  # the vehicle does not have it, or it has no value that could be anybody's
-        if isinstance(here, int | float) and isinstance(wanted, int | float):
-            return abs(here - wanted) > limits.tolerance + 1e-6
-        return here != wanted
+        wanted: dict[str, Setting] = {}
+        for path, value in self.before.items():
+            back, here = off(value) if leaf_of(path).moves is Moves.HEAT else value, inputs.value(path)
+            if path in limits and here is not None and not _same(here, back, limits[path]):
+                wanted[path] = back
+        for path in self.wrote & limits.keys():
+            # One that shows nothing now may show it again, when its head unit is back.
+            shown, empty = inputs.value(path), cleared(limits[path])
+            if shown is None or not _same(shown, empty, limits[path]):
+                wanted[path] = empty
+        return wanted
 
     def to_bytes(self) -> bytes:
         """For the disk."""
@@ -81,14 +79,20 @@ class Neutral:
             raise InputError(f"the cabin's neutral values cannot be read: {type(error).__name__}") from error
 
 
+def _same(one: Setting, other: Setting, limits: Limits) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= limits.tolerance + 1e-6
+    return one == other
+
+
 def is_personal(path: str, limits: Limits) -> bool:
     """Whether a leaf holds the guest's words or home: it is emptied, never set back."""
     return path.startswith(PRIVATE) and (limits.words or path.startswith(_HOME))
 
 
-def personal(limits: Mapping[str, Limits], known: Iterable[str]) -> set[str]:
-    """The leaves of a vehicle that hold a guest's words or home."""
-    return {path for path in known if path in limits and is_personal(path, limits[path])}
+def personal(inputs: Inputs, limits: Mapping[str, Limits]) -> set[str]:
+    """The leaves of a vehicle that hold a guest's words or home, of those that show anything."""
+    return {path for path, one in limits.items() if is_personal(path, one) and inputs.value(path) is not None}
 
 
 def cleared(limits: Limits) -> Setting:
