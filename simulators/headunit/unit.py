@@ -125,7 +125,8 @@ class Unit:
 
     def stall(self, path: str, stalled: bool = True) -> None:
         """Something is in its way, or no longer."""
-        self.motors[path].stalled = stalled
+        motor = self.motors[path]
+        motor.stalled, motor.target = stalled, motor.where if motor.stalled else motor.target
 
     def remove(self, paths: Iterable[str]) -> None:
         """The car is built without them."""

@@ -42,8 +42,8 @@ async def later(car: Rig) -> list[CabinEdit]:
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(collect())
-        for _ in range(5):
-            enough = car.broker.counters.published + 60
+        for _ in range(4):
+            enough = car.broker.counters.published + 30
             await until(lambda: car.broker.counters.published > enough)  # noqa: B023 - it is over before the next
             car.clock.ahead_s += 4.0
         task.cancel()

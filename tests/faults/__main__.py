@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import disks, kills, offline
+from tests.faults.cabin import cabin
 from tests.faults.copies import copies
 from tests.faults.day import day
 from tests.faults.migration import migrations
@@ -57,6 +58,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),
     "day": Campaign("a day of guests in virtual time, every byte on the wire judged", 24, "hours", day),
     "visits": Campaign("guests one after the other on one car, with a real authority", 1_000, "visits", visits),
+    "cabin": Campaign("drives in virtual time with plans and faults, every order judged", 100, "hours", cabin),
     "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from vehicle_agent.cabin import paths
-from vehicle_agent.cabin.going import Order, State
+from vehicle_agent.cabin.going import ABORT_MS, Order, State
 from vehicle_agent.cabin.inputs import Inputs
 from vehicle_agent.cabin.intent import HAND_MS, Change, IntentFilter
 from vehicle_agent.cabin.interlocks import OCCUPIED
@@ -33,6 +33,7 @@ class Engine:
         self.run: Run | None = None
         self._seat = ""
         self._warm: dict[str, int] = {}
+        self._coasts_until_ms = 0
 
     def signals(self) -> frozenset[str]:
         """All paths that it wants to hear of."""
@@ -88,7 +89,7 @@ class Engine:
 
     def start(self, plan: Plan, now_ms: int) -> Run:
         """A plan begins."""
-        self.run = Run(plan, now_ms)
+        self.run = Run(plan, now_ms, self._coasts_until_ms)
         return self.run
 
     def tick(self, now_ms: int) -> list[Order]:
@@ -96,6 +97,8 @@ class Engine:
         orders = self.run.tick(now_ms, self.inputs) if self.run is not None else []
         for order in orders:
             leaf = leaf_of(order.path)
+            if leaf.moves.is_motion:
+                self._coasts_until_ms = now_ms + ABORT_MS
             if leaf.moves is Moves.HEAT and isinstance(order.value, int | float) and order.value > 0:
                 self._warm[order.path] = now_ms
         return orders + self._cold(now_ms)
@@ -103,7 +106,7 @@ class Engine:
     def forbids(self, order: Order, now_ms: int) -> Reason:
         """What has come between an order and its going out; NONE when nothing has."""
         leaf = leaf_of(order.path)
-        if order.hold or order.step < 0:
+        if order.step < 0:
             return Reason.FORBIDDEN if leaf.moves is Moves.FORBIDDEN else Reason.NONE
         if self.run is None or self.run.plan.plan_id != order.plan_id:
             return Reason.ENDED

@@ -6,10 +6,9 @@ from enum import Enum
 from typing import Final
 
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting
-from vehicle_agent.cabin.plan import Step
+from vehicle_agent.cabin.plan import AHEAD_MS, Step
 
 TICK_MS: Final = 100
-AHEAD_MS: Final = 150
 ABORT_MS: Final = 200
 STALL_MS: Final = 1_000
 
@@ -46,16 +45,12 @@ OPEN: Final = frozenset({State.WAITING, State.UNDER_WAY})
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order for the databroker, of a step of a plan or of none (-1).
-
-    `hold`: it names where the actuator was seen last, so that a coarse one stops.
-    """
+    """An order for the databroker, of a step of a plan or of none (-1)."""
 
     path: str
     value: Setting
     step: int = -1
     plan_id: str = ""
-    hold: bool = False
 
 
 @dataclass(slots=True)
@@ -92,10 +87,14 @@ def arrived(step: Step, here: Setting | None) -> bool:
 
 
 def settled(going: Going, here: Setting | None, now_ms: int) -> bool:
-    """Whether a motion has ended: near its end it may still go on for a moment."""
-    if going.state is State.WAITING or not going.step.leaf.moves.is_motion or here == going.step.value:
+    """Whether a motion has ended: near its end it may still go on, and a whole number hides the last half."""
+    limits = going.step.limits
+    if going.state is State.WAITING or not going.step.leaf.moves.is_motion:
         return True
-    return here == going.mark and now_ms - going.mark_ms >= TICK_MS
+    if here == going.step.value and not limits.whole:
+        return True
+    half_ms = 600 / limits.speed_per_s if limits.whole else 0
+    return here == going.mark and now_ms - going.mark_ms >= max(TICK_MS, half_ms)
 
 
 def waypoint(step: Step, here: float) -> float:
@@ -126,17 +125,6 @@ def _away(going: Going, here: Setting | None) -> bool:
     if not isinstance(end, int | float) or not isinstance(mark, int | float) or not isinstance(here, int | float):
         return False
     return abs(end - here) - abs(end - mark) > 2 * going.step.limits.tolerance + 1e-6
-
-
-def hold(going: Going) -> list[Order]:
-    """An order to stay, where one step of a coarse actuator would take longer than ABORT_MS."""
-    limits, here, ordered = going.step.limits, going.read_back, going.ordered
-    if going.state is not State.UNDER_WAY or not going.step.leaf.moves.is_motion:
-        return []
-    if not isinstance(here, int | float) or not isinstance(ordered, int | float):
-        return []
-    left_ms = 1_000 * abs(ordered - here) / limits.speed_per_s
-    return [Order(going.step.leaf.path, here, hold=True)] if left_ms > ABORT_MS else []
 
 
 def outcome(going: Going) -> Outcome:

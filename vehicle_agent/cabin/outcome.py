@@ -44,6 +44,7 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     NO_RANGE = "no_range"
     NO_SPEED = "no_speed"
+    TOO_COARSE = "too_coarse"
     NO_READBACK = "no_readback"
     NO_ACTUATOR = "no_actuator"
     FORBIDDEN = "forbidden_actuator"

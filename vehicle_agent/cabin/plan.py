@@ -14,6 +14,8 @@ from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting
 from vehicle_agent.cabin.paths import DRIVER_SEAT, Leaf, Moves, leaf_of
 
 DEADLINE_MS: Final = 30_000
+AHEAD_MS: Final = 150
+"""A motion is ordered so far ahead, in travel time; what takes longer for one step cannot be stopped in time."""
 HEATING_PERCENT_MAX: Final = 50
 BACKWARD_MM: Final = 30
 TEXT_BYTES_MAX: Final = 1_024
@@ -170,6 +172,8 @@ def _immovable(leaf: Leaf, limits: Limits, terms: Terms) -> Reason:
         return Reason.NO_READBACK
     if not limits.speed_per_s > 0:
         return Reason.NO_SPEED
+    if max(limits.step, limits.whole) > limits.speed_per_s * AHEAD_MS / 1_000:
+        return Reason.TOO_COARSE
     sure = terms.mirrors if leaf.moves is Moves.MIRROR else terms.posture
     return Reason.NONE if sure or terms.confirmed else Reason.UNCONFIRMED
 

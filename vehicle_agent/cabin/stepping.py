@@ -17,7 +17,6 @@ from vehicle_agent.cabin.going import (
     State,
     Word,
     arrived,
-    hold,
     outcome,
     settled,
     stuck,
@@ -44,6 +43,8 @@ class Run:
 
     plan: Plan
     begun_ms: int
+    motion_from_ms: int = 0
+    """What a plan before ordered may still coast until then."""
     end: Reason = Reason.NONE
     lanes: list[list[Going]] = field(init=False)
     first_order_ms: int | None = None
@@ -108,8 +109,14 @@ class Run:
         if reason is Reason.NONE and going.state is State.UNDER_WAY:
             reason = stuck(going, here, now_ms)
         if reason is not Reason.NONE:
-            return self._stopped(lane, going, reason, now_ms)
+            if going.state is State.UNDER_WAY and arrived(step, here) and step.leaf.moves.is_motion:
+                going.move(Word.ARRIVE, now_ms)
+            else:
+                self._stopped(lane, going, reason, now_ms)
+            return []
         if going.state is State.WAITING:
+            if step.leaf.moves.is_motion and now_ms < self.motion_from_ms:
+                return []
             going.move(Word.BEGIN, now_ms)
             going.mark = here
         elif not step.leaf.moves.is_motion:
@@ -142,17 +149,14 @@ class Run:
             return standing(inputs, now_ms)
         return reason
 
-    def _stopped(self, lane: list[Going], going: Going, reason: Reason, now_ms: int) -> list[Order]:
-        holds = hold(going)
+    def _stopped(self, lane: list[Going], going: Going, reason: Reason, now_ms: int) -> None:
         going.move(Word.STOP, now_ms, reason)
         if reason in LANE_WIDE:
             self._end_lane(lane, reason, now_ms)
         elif reason in RUN_WIDE and going.step.leaf.moves.is_motion:
             for other in self.lanes:
                 if other[0].step.leaf.moves.is_motion:
-                    holds += [order for one in other if one.state is State.UNDER_WAY for order in hold(one)]
                     self._end_lane(other, reason, now_ms)
-        return holds
 
     @staticmethod
     def _end_lane(lane: list[Going], reason: Reason, now_ms: int) -> None:
