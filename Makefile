@@ -33,7 +33,7 @@ check: venv ## format, lint, types, layers, generated code: seconds
 	$(if $(wildcard proto/generate.py),$(PY) proto/generate.py --check,)
 
 test: venv ## check, then every test with the seconds of each area (PYTEST_ARGS='-k word' narrows it)
-	@.ci/packages mosquitto=mosquitto mosquitto_sub=mosquitto-clients protoc=protobuf-compiler node=nodejs strace=strace || [ -z "$$CI" ]
+	@.ci/packages mosquitto=mosquitto mosquitto_sub=mosquitto-clients protoc=protobuf-compiler node=nodejs strace=strace dbus-daemon=dbus-daemon || [ -z "$$CI" ]
 	@.ci/packages chromium=chromium || [ -z "$$CI" ]
 	@$(MAKE) --no-print-directory check
 	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(PYTEST_ARGS)

@@ -19,7 +19,20 @@ from pathlib import Path
 from benchmarks.figures import REGIME, Entry, NotWholeError, Row, Run, regimes, table
 from benchmarks.regime import fdatasync_ms
 
-NAMES = ("e2e", "gate", "append", "urgent", "sizes", "drain", "restart", "opening", "idle", "volume", "positions")
+NAMES = (
+    "e2e",
+    "gate",
+    "append",
+    "urgent",
+    "sizes",
+    "drain",
+    "restart",
+    "opening",
+    "idle",
+    "volume",
+    "positions",
+    "hub",
+)
 TRIES = 2
 """How often a round is tried that does not count."""
 Rounds = dict[str, list[tuple[float, Mapping[str, float]]]]

@@ -3,6 +3,7 @@
 import click
 
 from showroom_agent.hub.verbs_log import log, replay
+from showroom_agent.hub.verbs_run import run
 
 FIRST_STEPS = """\b
 A tags file says whom the hub knows; everybody else is only counted:
@@ -17,5 +18,6 @@ def hub() -> None:
     """Beacon hub: listen with BlueZ, tell the site which of its tags are heard, and how well."""
 
 
+hub.add_command(run)
 hub.add_command(log)
 hub.add_command(replay)

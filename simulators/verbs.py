@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from simulators.bluez.verb import bluez
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = click.IntRange(0, 65_535)
 FIRST_STEPS = """\b
@@ -53,6 +55,9 @@ Scopes: read, provide, actuate, each for all or :PATH for a signal or branch; se
 @click.group(epilog=FIRST_STEPS)
 def sim() -> None:
     """Simulated vehicles, brokers, networks and fleets: the parts that are missing on a desk."""
+
+
+sim.add_command(bluez)
 
 
 @sim.command(epilog=DATABROKER)

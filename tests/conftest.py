@@ -17,6 +17,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 TOOLS = {
     "needs_chromium": "chromium",
+    "needs_dbus": "dbus-daemon",
     "needs_mosquitto": "mosquitto",
     "needs_node": "node",
     "needs_protoc": "protoc",

@@ -5,5 +5,6 @@ Names are loaded when first asked for.
 
 from gateway.runtime.agent import Agent
 from gateway.runtime.options import AgentOptions, options_of
+from gateway.runtime.reaching import Reach, reach
 
-__all__ = ["Agent", "AgentOptions", "options_of"]
+__all__ = ["Agent", "AgentOptions", "Reach", "options_of", "reach"]

@@ -8,18 +8,15 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.config import AgentSettings, ConsentAuthority, ConsentSettings
 from gateway.consent import Grant
-from gateway.errors import ConfigError
 from gateway.flow.budget import BudgetSettings
 from gateway.flow.uplink import UplinkSettings
-from gateway.identity import Identity, TrustedTime, tls_context
-from gateway.identity.keystore import load
+from gateway.identity import Identity, TrustedTime
 from gateway.limits import CONSENT_LEASE_S, STORE_BYTES_DEFAULT
 from gateway.link import Endpoint
 from gateway.model import Stream
 from gateway.outbox import Quotas
+from gateway.runtime.reaching import reach
 from gateway.wire.codec import COLUMNS_ZSTD
-
-TRUSTED_FILE = "trusted-time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,32 +56,14 @@ def options_of(settings: AgentSettings, clock: Clock) -> AgentOptions:
 
     Raises ConfigError when the identity cannot be used or is another device's.
     """
-    identity = load(settings.device.identity)
-    if identity.device != settings.device.id:
-        raise ConfigError(
-            f"device.id is {settings.device.id!r}, but the certificate in device.identity names {identity.device!r}: "
-            "make them equal"
-        )
-    settings.store.folder.mkdir(parents=True, exist_ok=True)
-    trusted = TrustedTime(settings.store.folder / TRUSTED_FILE, clock)
     link, store, flow = settings.link, settings.store, settings.flow
-    secure = link.broker.startswith("mqtts:")
-    tls = tls_context(identity.tls, clock, last_trusted_us=trusted.last_us) if secure else None
-    parsed = Endpoint.parse(link.broker, tls)
-    endpoint = Endpoint(
-        parsed.host,
-        parsed.port,
-        tls,
-        keepalive_s=link.keepalive_s,
-        ack_timeout_s=link.ack_timeout_s,
-        connect_timeout_s=link.connect_timeout_s,
-    )
+    found = reach(settings.device, link, clock, store.folder)
     daily = {Stream.URGENT: flow.daily_bytes.urgent, Stream.LIVE: flow.daily_bytes.live}
     daily[Stream.BULK] = flow.daily_bytes.bulk
     return AgentOptions(
-        identity=identity,
+        identity=found.identity,
         folder=store.folder,
-        endpoint=endpoint,
+        endpoint=found.endpoint,
         clock=clock,
         store_bytes_max=store.bytes_max,
         quotas=Quotas(bulk=store.bulk_share, live=store.live_share),
@@ -106,7 +85,7 @@ def options_of(settings: AgentSettings, clock: Clock) -> AgentOptions:
         page_name=settings.page.name,
         health_port=settings.health.port,
         health_host=settings.health.host,
-        trusted=trusted,
+        trusted=found.trusted,
     )
 
 
