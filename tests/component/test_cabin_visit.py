@@ -133,6 +133,19 @@ async def test_a_wipe_leaves_nothing_of_the_guest(tmp_path: Path) -> None:
         assert {one.reason for one in await car.cabin.apply(fit({FAN: 10}), "plan 1", Seated(5))} == {""}
 
 
+async def other_guest(car: Rig, memory: Path) -> None:
+    """A visit that nobody wiped, then another guest in another process, and then nobody."""
+    unwiped = Seated(1 << 62)
+    for now in (Seated(5), None):
+        async with cabin_of(car.broker, car.clock, memory=memory) as before:
+            await before.begin(unwiped)
+            await before.apply(fit({ADDRESS: "canary", TEMPERATURE: 27.0}), "plan", unwiped)
+        async with cabin_of(car.broker, car.clock, memory=memory) as after:
+            await (after.tidy() if now is None else after.begin(now))
+            assert (car.shown(TEMPERATURE), car.shown(ADDRESS)) == (20.0, "")
+            await after.wipe(5)
+
+
 async def test_a_wipe_after_a_crash_knows_what_was_before(tmp_path: Path) -> None:
     """Another process finds the file, sets back what it names, and empties what no file names too."""
     memory = tmp_path / "cabin.json"
@@ -142,6 +155,8 @@ async def test_a_wipe_after_a_crash_knows_what_was_before(tmp_path: Path) -> Non
             await other.begin(GUEST)  # the visit goes on: what was before it still counts
             await other.wipe(GUEST.subject)
         assert (car.shown(TEMPERATURE), car.shown(ADDRESS)) == (20.0, "")
+        await other_guest(car, memory)
+        assert not memory.exists()
         await car.apply({PRESETS: ("canary",)})
         async with cabin_of(car.broker, car.clock, memory=tmp_path / "other.json") as third:
             await third.wipe(GUEST.subject)

@@ -15,7 +15,7 @@ from vehicle_agent.cabin.going import Order
 from vehicle_agent.cabin.hands import Hands
 from vehicle_agent.cabin.intent import Change
 from vehicle_agent.cabin.link import CabinLink
-from vehicle_agent.cabin.neutral import Neutral, is_personal, personal
+from vehicle_agent.cabin.neutral import Neutral, is_personal, personal, visit_of
 from vehicle_agent.cabin.neutral_file import NeutralFile
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting, of_fields
 from vehicle_agent.cabin.paths import SEATS
@@ -65,9 +65,10 @@ class Cabin:
         return CabinStatus(up, guest, applying, missing, dict(hands.counters), hands.trouble)
 
     async def begin(self, session: Seated) -> None:
-        """The guest signs in: what the cabin was like before is kept. Raises InputError and LinkError.
+        """The guest signs in: what the cabin was like before is kept. Raises InputError, LinkError and StoreError.
 
-        Taken up again after a restart, it is still the state of before the visit that counts.
+        Taken up again after a restart, it is still the state of before the visit that counts. What a visit before that
+        was never wiped has left goes first.
         """
         if session.seat not in SEATS:
             raise InputError(f"a seat is one of {', '.join(SEATS)}")
@@ -76,8 +77,13 @@ class Cabin:
                 raise InputError("another guest is in the cabin: end that visit first")
             return
         self._hands.connected()
-        neutral = await self._file.read() or Neutral.captured(self._engine.inputs, self._engine.limits)
-        await self._file.write(neutral)
+        visit, neutral = visit_of(session.subject), await self._file.read()
+        if neutral is not None and neutral.visit != visit:
+            await self.wipe(0)
+            neutral = None
+        if neutral is None:
+            neutral = Neutral.captured(visit, self._engine.inputs, self._engine.limits)
+            await self._file.write(neutral)
         self._neutral, self._session = neutral, session
         self._engine.begin(session.seat)
 
@@ -116,6 +122,11 @@ class Cabin:
         """What the guest changes, as it becomes sure; endless."""
         while True:
             yield await self._edits.get()
+
+    async def tidy(self) -> None:
+        """After a start without an open visit: what a visit before has left, if anything, goes. Raises as `wipe`."""
+        if self._session is None and await self._file.read() is not None:
+            await self.wipe(0)
 
     async def neutral(self) -> None:
         """Everything that does not move goes back to before the visit; what the guest's words are is emptied.

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final
 
 from gateway.errors import InputError
@@ -24,15 +25,19 @@ _HOME: Final = f"{PRIVATE}Home"
 
 @dataclass(slots=True)
 class Neutral:
-    """`before`: non-motion values at the beginning of the visit; `wrote`: private leaves that carry a guest's words."""
+    """`before`: non-motion values at the beginning of the visit; `wrote`: private leaves that carry a guest's words.
 
+    `visit` tells one visit from another, see `visit_of`.
+    """
+
+    visit: str = ""
     before: dict[str, Setting] = field(default_factory=dict)
     wrote: set[str] = field(default_factory=set)
 
     @classmethod
-    def captured(cls, inputs: Inputs, limits: Mapping[str, Limits]) -> "Neutral":
+    def captured(cls, visit: str, inputs: Inputs, limits: Mapping[str, Limits]) -> "Neutral":
         """As the cabin is now. Private leaves that somebody serves count as written: a crash must not need to know."""
-        found = cls()
+        found = cls(visit)
         for path in limits:
             if path not in inputs.known or leaf_of(path).moves not in {Moves.COMFORT, Moves.HEAT}:
                 continue
@@ -64,7 +69,9 @@ class Neutral:
 
     def to_bytes(self) -> bytes:
         """For the disk."""
-        return json.dumps({"version": VERSION, "before": self.before, "wrote": sorted(self.wrote)}).encode()
+        return json.dumps(
+            {"version": VERSION, "visit": self.visit, "before": self.before, "wrote": sorted(self.wrote)}
+        ).encode()
 
     @classmethod
     def of_bytes(cls, raw: bytes) -> "Neutral":
@@ -74,7 +81,7 @@ class Neutral:
             if not isinstance(content, dict) or content.get("version") != VERSION:
                 raise InputError("of another version")
             before = {str(path): _setting(value) for path, value in content["before"].items()}
-            return cls(before, {str(path) for path in content["wrote"]})
+            return cls(str(content["visit"]), before, {str(path) for path in content["wrote"]})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"the cabin's neutral values cannot be read: {type(error).__name__}") from error
 
@@ -83,6 +90,11 @@ def _same(one: Setting, other: Setting, limits: Limits) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= limits.tolerance + 1e-6
     return one == other
+
+
+def visit_of(subject: int) -> str:
+    """A word for a visit that says nothing of the guest: eight bytes of a hash of the visit's random handle."""
+    return blake2b(subject.to_bytes(8, "big"), digest_size=8, person=b"cabin").hexdigest()
 
 
 def is_personal(path: str, limits: Limits) -> bool:
