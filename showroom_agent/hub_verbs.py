@@ -4,6 +4,7 @@ import click
 
 from showroom_agent.hub.verbs_log import log, replay
 from showroom_agent.hub.verbs_run import run
+from showroom_agent.joining.verbs_hub import join, renew
 
 FIRST_STEPS = """\b
 A tags file says whom the hub knows; everybody else is only counted:
@@ -21,3 +22,5 @@ def hub() -> None:
 hub.add_command(run)
 hub.add_command(log)
 hub.add_command(replay)
+hub.add_command(join)
+hub.add_command(renew)

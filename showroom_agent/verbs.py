@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.joining.verbs_site import hubs, invite, join_desk, pki, revoke
 from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
 from showroom_agent.tables import carrier_of, judged_lines
@@ -41,6 +42,8 @@ def site() -> None:
 
 site.add_command(match)
 site.add_command(route)
+for verb in (pki, invite, join_desk, hubs, revoke):
+    site.add_command(verb)
 
 
 @site.command(epilog=SITES)

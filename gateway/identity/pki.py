@@ -71,10 +71,11 @@ class Pki:
 class Authority:
     """Signs certificates with the key of a folder, which it makes when there is none."""
 
-    def __init__(self, pki: Pki, clock: Clock) -> None:
+    def __init__(self, pki: Pki, clock: Clock, name: str = "Forecourt desk authority") -> None:
+        """`name`: the CN of an authority that is made."""
         self._now = datetime.fromtimestamp(clock.wall_us() // 1_000_000, UTC)
         if not pki.ca_key.exists() and not pki.ca_cert.exists():
-            self._make(pki)
+            self._make(pki, name)
         key = files.read_private_key(pki.ca_key)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ConfigError(f"{pki.ca_key} was not made here: give an empty folder")
@@ -91,10 +92,22 @@ class Authority:
     ) -> tuple[bytes, bytes]:
         """A certificate and its key as PEM: of a server when there are `hosts`, else of a client."""
         key = ec.generate_private_key(ec.SECP256R1())
+        return self.certify(name, key.public_key(), hosts=hosts, not_before=not_before, life=life), files.pem_of(key)
+
+    def certify(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        hosts: Sequence[str] = (),
+        not_before: datetime | None = None,
+        life: timedelta = LEAF_LIFE,
+    ) -> bytes:
+        """A certificate of a key that its owner keeps, as PEM: of a server when there are `hosts`, else of a client."""
         start = not_before or self._now - _BACKDATED
         usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = (
-            _builder(name, key.public_key(), start, start + life, self.certificate.subject)
+            _builder(name, key, start, start + life, self.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -105,11 +118,24 @@ class Authority:
                 x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
             )
         certificate = builder.sign(self._key, hashes.SHA256())
-        return certificate.public_bytes(serialization.Encoding.PEM), files.pem_of(key)
+        return certificate.public_bytes(serialization.Encoding.PEM)
 
-    def _make(self, pki: Pki) -> None:
+    def revocations(self, serials: Sequence[int]) -> bytes:
+        """The list of certificates that count no more (RFC 5280), as PEM; it holds as long as the authority does."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(self._now - _BACKDATED)
+            .next_update(self.certificate.not_valid_after_utc)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        for serial in serials:
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(self._now - _BACKDATED)
+            builder = builder.add_revoked_certificate(revoked.build())
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def _make(self, pki: Pki, name: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = "Forecourt desk authority"
         start = self._now - _BACKDATED
         certificate = (
             _builder(name, key.public_key(), start, start + CA_LIFE, _subject(name))

@@ -53,3 +53,15 @@ def test_a_damaged_file_says_nothing(tmp_path: Path, content: bytes) -> None:
     """A file that is empty, no number, or of another century counts as absent, so it can lock nobody out."""
     (tmp_path / "trusted").write_bytes(content)
     assert TrustedTime(tmp_path / "trusted", ManualClock()).last_us() == BUILD_TIME_US
+
+
+def test_a_time_from_an_authenticated_party_is_learnt_and_never_goes_back(tmp_path: Path) -> None:
+    """At any clock; not one of another century, and not one before what is known."""
+    woken = ManualClock(wall_us=0)
+    woken.trust = ClockQuality.UNTRUSTED
+    trusted = TrustedTime(tmp_path / "trusted", woken)
+    later = BUILD_TIME_US + 50_000_000
+    assert trusted.learn(later)
+    for other in (later - 1, later, 0, TRUST_UNTIL_US + 1):
+        assert not trusted.learn(other)
+    assert TrustedTime(tmp_path / "trusted", woken).last_us() == later

@@ -1,0 +1,1 @@
+"""Tests of joining without a network."""
