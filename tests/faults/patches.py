@@ -271,4 +271,22 @@ FAULTS: tuple[Fault, ...] = (
         (Edit("gateway/cloud/withdrawn.py", "if epoch == place.origin_epoch:", "if epoch == ~place.origin_epoch:"),),
         ("tests/unit/cloud/test_withdrawn.py",),
     ),
+    Fault(
+        "a motion does not ask whether the car is held",
+        (Edit("vehicle_agent/cabin/interlocks.py", "if not parked(inputs, now_ms):", "if now_ms < 0:"),),
+        (
+            "tests/unit/vehicle/cabin/test_interlocks.py",
+            "tests/faults/test_cabin.py::test_two_hours_of_drives_with_faults",
+        ),
+    ),
+    Fault(
+        "a motion is ordered to its end at once",
+        (Edit("vehicle_agent/cabin/going.py", "if abs(left) <= reach:", "if abs(left) >= 0:"),),
+        ("tests/unit/vehicle/cabin/test_stepping.py::test_an_order_is_never_far_ahead",),
+    ),
+    Fault(
+        "a value that a plan clamped counts as the guest's",
+        (Edit("vehicle_agent/cabin/intent.py", "self._settled[path] = value\n        if not", "if not"),),
+        ("tests/unit/vehicle/cabin/test_intent.py::test_a_hand_during_a_plan",),
+    ),
 )

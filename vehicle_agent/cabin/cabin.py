@@ -10,7 +10,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.errors import InputError, LinkError
 from gateway.log import Log
-from vehicle_agent.cabin.fitting import Card, Fit, limits_of, terms_of, wanted_of
+from vehicle_agent.cabin.fitting import Card, Fit, limits_of, wanted_of
 from vehicle_agent.cabin.going import Order
 from vehicle_agent.cabin.hands import Hands
 from vehicle_agent.cabin.intent import Change
@@ -19,7 +19,7 @@ from vehicle_agent.cabin.neutral import Neutral, is_personal, personal, visit_of
 from vehicle_agent.cabin.neutral_file import NeutralFile
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting, of_fields
 from vehicle_agent.cabin.paths import SEATS
-from vehicle_agent.cabin.plan import build, skipped
+from vehicle_agent.cabin.plan import Terms, build, skipped
 from vehicle_agent.cabin.stepping import Run
 from vehicle_agent.cabin.views import ApplyTiming, CabinEdit, CabinStatus, Seated
 
@@ -106,7 +106,7 @@ class Cabin:
         if self._engine.run is not None:
             busy = (Outcome(one.field, OutcomeKind.REFUSED, Reason.OTHER_PLAN, one.value) for one in wanted)
             return of_fields((*busy, *out))
-        terms = terms_of(fit, session.seat, confirmed)
+        terms = Terms(session.seat, confirmed)
         plan = build(plan_id, created_ms, wanted, self._engine.limits, self._engine.inputs, terms)
         run = self._engine.start(plan, begun_ms)
         try:

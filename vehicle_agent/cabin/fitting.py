@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from vehicle_agent.cabin.outcome import Setting
-from vehicle_agent.cabin.plan import Limits, Terms, Wanted
+from vehicle_agent.cabin.paths import Moves, leaf_of
+from vehicle_agent.cabin.plan import Limits, Wanted
 
 RESIDUAL_MM_MAX: Final = 25.0
 """A posture that misses the guest's by more moves only after a tap."""
@@ -124,15 +125,17 @@ def limits_of(card: Card) -> dict[str, Limits]:
 
 
 def wanted_of(fit: Fit) -> list[Wanted]:
-    """The targets, in their order; a list of words as a tuple."""
-    return [Wanted(one.field, one.path, _setting(one.value), one.clamped, one.why) for one in fit.targets]
+    """The targets, in their order; a list of words as a tuple.
 
-
-def terms_of(fit: Fit, seat: str, confirmed: bool) -> Terms:
-    """What may move without a tap: seats when the translation is sure and close, mirrors only for the same model."""
-    confidence = _word(fit.confidence)
-    sure = confidence in {EXACT, CALIBRATED} and fit.residual_mm <= RESIDUAL_MM_MAX
-    return Terms(seat=seat, confirmed=confirmed, posture=sure, mirrors=confidence == EXACT)
+    Without a tap seats move when their translation is EXACT or CALIBRATED and close, mirrors only when it is EXACT.
+    """
+    near = fit.residual_mm <= RESIDUAL_MM_MAX
+    found = []
+    for one in fit.targets:
+        confidence = _word(getattr(one, "confidence", fit.confidence))
+        sure = confidence == EXACT or (confidence == CALIBRATED and leaf_of(one.path).moves is not Moves.MIRROR)
+        found.append(Wanted(one.field, one.path, _setting(one.value), one.clamped, one.why, sure and near))
+    return found
 
 
 def _setting(value: Setting | list[str]) -> Setting:

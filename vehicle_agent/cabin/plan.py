@@ -54,27 +54,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One target: `clamped` when the vehicle cannot do what the profile says, and `why` in its author's words."""
+    """One target: `clamped` when the vehicle cannot do what the profile says, and `why` in its author's words.
+
+    `sure`: the translation is so good that this may move without a tap.
+    """
 
     field: str
     path: str
     value: Setting
     clamped: bool = False
     why: str = ""
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Under which terms a plan is made.
-
-    `seat`: that of the guest. `confirmed`: the guest tapped. `posture`, `mirrors`: whether a translation is so sure
-    that these may move without a tap.
-    """
+    """Under which terms a plan is made: the guest's `seat`, and whether the guest tapped (`confirmed`)."""
 
     seat: str = DRIVER_SEAT
     confirmed: bool = False
-    posture: bool = True
-    mirrors: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,10 @@ def _refusal(one: Wanted, limits: Limits | None, inputs: Inputs, terms: Terms) -
         return Reason.OTHER_SEAT
     if leaf.moves.is_motion and inputs.value(one.path) is None:
         return Reason.NO_PROVIDER
-    return _unfit(one.value, limits) or (_immovable(leaf, limits, terms) if leaf.moves.is_motion else Reason.NONE)
+    if not leaf.moves.is_motion:
+        return _unfit(one.value, limits)
+    unsure = Reason.NONE if one.sure or terms.confirmed else Reason.UNCONFIRMED
+    return _unfit(one.value, limits) or _immovable(limits) or unsure
 
 
 def _unfit(value: Setting, limits: Limits) -> Reason:
@@ -167,15 +168,14 @@ def _unfit(value: Setting, limits: Limits) -> Reason:
     return Reason.NONE if limits.low <= value <= limits.high else Reason.OUT_OF_RANGE
 
 
-def _immovable(leaf: Leaf, limits: Limits, terms: Terms) -> Reason:
+def _immovable(limits: Limits) -> Reason:
     if not limits.readback:
         return Reason.NO_READBACK
     if not limits.speed_per_s > 0:
         return Reason.NO_SPEED
     if max(limits.step, limits.whole) > limits.speed_per_s * AHEAD_MS / 1_000:
         return Reason.TOO_COARSE
-    sure = terms.mirrors if leaf.moves is Moves.MIRROR else terms.posture
-    return Reason.NONE if sure or terms.confirmed else Reason.UNCONFIRMED
+    return Reason.NONE
 
 
 def _step(number: int, one: Wanted, limits: Limits, inputs: Inputs, terms: Terms) -> Step:
