@@ -3,6 +3,7 @@
 import click
 
 from showroom_agent.hub.verbs_log import log, replay
+from showroom_agent.hub.verbs_nearby import nearby
 from showroom_agent.hub.verbs_run import run
 from showroom_agent.joining.verbs_hub import join, renew
 
@@ -22,5 +23,6 @@ def hub() -> None:
 hub.add_command(run)
 hub.add_command(log)
 hub.add_command(replay)
+hub.add_command(nearby)
 hub.add_command(join)
 hub.add_command(renew)
