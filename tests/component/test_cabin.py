@@ -161,8 +161,6 @@ async def test_a_plan_is_applied_once() -> None:
     """A delivery that comes twice moves nothing; a plan beside another, one too late and one cancelled neither."""
     async with rig(put={POSITION: 100}) as car:
         first = await car.cabin.apply(fit({POSITION: 104}), "one", GUEST)
-        car.unit.unit.put(POSITION, 100)
-        await until(lambda: car.broker.tree.by_path[POSITION].point.value.uint32 == 100)
         orders = car.unit.unit.ordered
         assert await car.cabin.apply(fit({POSITION: 104}), "one", GUEST) == first
         late = await car.cabin.apply(fit({POSITION: 150}), "late", GUEST, created_s=car.clock.boottime_s() - 30)

@@ -228,7 +228,10 @@ class Drives:
             not hiding or at_ms - rolls > TELL_MS + WIRE_MS + SLICE_MS
         )
         wrong["order_while_free"] += free is not None and not hiding and at_ms - free > FRESH_MS
-        wrong["order_against_the_signals"] += self._forbidden(at_ms) != ""
+        against = self._forbidden(at_ms)
+        wrong["order_against_the_signals"] += against != ""
+        if not against:
+            self._forbidden_ms = None  # a moment at which it was allowed, be it shorter than a slice
 
     def _forbidden(self, at_ms: int) -> str:
         """What the newest signals that arrived say against a motion, by the time at which the car told them."""
