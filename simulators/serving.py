@@ -50,7 +50,7 @@ async def serve_databroker(options: DatabrokerOptions, say: Say, stop: asyncio.E
         say(f"databroker on {broker.address}: {len(catalogue)} signals, kuksa.val.v1 and v2")
         player = Player(broker, clock, speed=options.speed)
         tasks = [group.create_task(_tell(broker, player, say), name="status")]
-        tasks.append(group.create_task(_on_lines(lambda line: _command(player, line, say)), name="lines"))
+        tasks.append(group.create_task(on_lines(lambda line: _command(player, line, say)), name="lines"))
         if drive is not None:
             _say_drive(drive, options.speed, say)
             readings = drive.make() if options.once else again_and_again(drive.make, drive.length_s)
@@ -76,7 +76,7 @@ async def serve_proxy(
         say(f"proxy on 127.0.0.1:{line.port} to {target[0]}:{target[1]}; say cut, heal, hole, reset, latency MS …")
         tasks = [
             group.create_task(_play_script(line, script, say), name="script"),
-            group.create_task(_on_lines(lambda words: _typed(line, words, say)), name="lines"),
+            group.create_task(on_lines(lambda words: _typed(line, words, say)), name="lines"),
         ]
         await stop.wait()
         for task in tasks:
@@ -203,7 +203,7 @@ async def _play_script(line: Proxy, script: Sequence[tuple[float, str]], say: Sa
         _do(line, words, say)
 
 
-async def _on_lines(act: Callable[[str], None]) -> None:
+async def on_lines(act: Callable[[str], None]) -> None:
     """What is typed in a terminal, line by line; without a terminal nothing ever comes."""
     if not sys.stdin or not sys.stdin.isatty():
         return

@@ -82,6 +82,25 @@ class HeadUnit:
         self._tell()
         return done
 
+    def by_hand(self, words: str) -> None:
+        """PATH=VALUE, a list of words with commas, turns that knob; afterwards HAND is empty again."""
+        path, _, text = words.partition("=")
+        if not text:
+            return
+        self._say({HAND: ""})
+        value: Setting = text
+        if path in self.unit.truths:
+            value = text.strip().lower() == "true"
+        elif path in self.unit.motors:
+            try:
+                value = float(text)
+            except ValueError:
+                _log.warning("hand_not_understood", path=path)
+                return
+        elif isinstance(self.unit.words.get(path), tuple):
+            value = tuple(filter(None, text.split(",")))
+        self.turn(path, value)
+
     def press(self, switch: str, down: bool = True) -> None:
         """A switch of a seat; its leaf shows that it is pressed."""
         self._say({switch: down})
@@ -171,7 +190,7 @@ class HeadUnit:
             return
         value: Setting = tuple(raw.values) if which is not None and which.endswith("_array") else raw
         if path == HAND:
-            self._by_hand(str(value))
+            self.by_hand(str(value))
         elif path in self.unit.switches():
             self.press(path, value is True)
         else:
@@ -189,30 +208,11 @@ class HeadUnit:
         async for response in follow(v2.SubscribeRequest(signal_paths=wanted, buffer_size=100)):
             for path, point in response.entries.items():
                 if path == HAND:
-                    self._by_hand(point.value.string)
+                    self.by_hand(point.value.string)
                 elif point.value.HasField("bool"):
                     self._told[path] = point.value.bool
                     self.unit.press(path, point.value.bool)
         raise LinkError("the databroker ended the subscription")
-
-    def _by_hand(self, words: str) -> None:
-        """PATH=VALUE; afterwards the leaf is empty again."""
-        path, _, text = words.partition("=")
-        if not text:
-            return
-        self._say({HAND: ""})
-        value: Setting = text
-        if path in self.unit.truths:
-            value = text.strip().lower() == "true"
-        elif path in self.unit.motors:
-            try:
-                value = float(text)
-            except ValueError:
-                _log.warning("hand_not_understood", path=path)
-                return
-        elif isinstance(self.unit.words.get(path), tuple):
-            value = tuple(filter(None, text.split(",")))
-        self.turn(path, value)
 
     async def _live(self) -> None:
         """Motors run, and the car's state is told every TELL_S."""

@@ -43,7 +43,9 @@ class Motor:
     @property
     def shown(self) -> float:
         """As its leaf shows it."""
-        return round(self.where) if self.limits.whole else round(self.where, 3)
+        if self.limits.whole:
+            return round(self.where)
+        return round(self.where, 3) if self.limits.speed_per_s > 0 else self.where
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from vehicle_agent.cabin.outcome import Setting
-from vehicle_agent.cabin.paths import Moves, leaf_of
+from vehicle_agent.cabin.paths import PRIVATE, Moves, leaf_of
 from vehicle_agent.cabin.plan import Limits, Wanted
 
 RESIDUAL_MM_MAX: Final = 25.0
@@ -39,6 +39,11 @@ class CardActuator(Protocol):
     @property
     def policy(self) -> object:
         """any_time, parked_only or never."""
+        ...
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The only settings that it knows; empty: all of its range."""
         ...
 
     @property
@@ -119,6 +124,8 @@ def limits_of(card: Card) -> dict[str, Limits]:
             speed_per_s=one.speed_per_s or 0.0,
             policy=_word(one.policy),
             readback=one.readback,
+            levels=one.levels,
+            exact=path.startswith(PRIVATE),
         )
         for path, one in card.actuators.items()
     }

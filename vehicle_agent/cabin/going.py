@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind, Reason, Setting
-from vehicle_agent.cabin.plan import AHEAD_MS, Step
+from vehicle_agent.cabin.plan import AHEAD_MS, NOISE, Step
 
 TICK_MS: Final = 100
 ABORT_MS: Final = 200
@@ -83,7 +83,7 @@ def arrived(step: Step, here: Setting | None) -> bool:
     """Whether an actuator is where it should be."""
     if isinstance(here, bool) or isinstance(step.value, bool) or not isinstance(here, int | float):
         return here is not None and here == step.value
-    return isinstance(step.value, int | float) and abs(here - step.value) <= step.limits.tolerance + 1e-6
+    return isinstance(step.value, int | float) and abs(here - step.value) <= step.limits.tolerance + NOISE
 
 
 def settled(going: Going, here: Setting | None, now_ms: int) -> bool:
@@ -124,7 +124,7 @@ def _away(going: Going, here: Setting | None) -> bool:
     end, mark = going.step.value, going.mark
     if not isinstance(end, int | float) or not isinstance(mark, int | float) or not isinstance(here, int | float):
         return False
-    return abs(end - here) - abs(end - mark) > 2 * going.step.limits.tolerance + 1e-6
+    return abs(end - here) - abs(end - mark) > 2 * going.step.limits.tolerance + NOISE
 
 
 def outcome(going: Going) -> Outcome:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vehicle_agent.cabin.outcome import Setting
+from vehicle_agent.cabin.plan import NOISE
 
 STABLE_MS: Final = 10_000
 WAIT_MS: Final = 60_000
@@ -126,5 +127,5 @@ class IntentFilter:
 
     def _same(self, path: str, one: Setting | None, other: Setting) -> bool:
         if isinstance(one, int | float) and isinstance(other, int | float) and not isinstance(one, bool):
-            return abs(one - other) <= self._tolerances[path] + 1e-6
+            return abs(one - other) <= self._tolerances[path] + NOISE
         return one == other

@@ -16,7 +16,7 @@ from gateway.errors import InputError
 from vehicle_agent.cabin.inputs import Inputs
 from vehicle_agent.cabin.outcome import Setting
 from vehicle_agent.cabin.paths import PRIVATE, Moves, leaf_of
-from vehicle_agent.cabin.plan import Limits
+from vehicle_agent.cabin.plan import NOISE, Limits
 
 VERSION: Final = 1
 BYTES_MAX: Final = 65_536
@@ -88,7 +88,7 @@ class Neutral:
 
 def _same(one: Setting, other: Setting, limits: Limits) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= limits.tolerance + 1e-6
+        return abs(one - other) <= limits.tolerance + NOISE
     return one == other
 
 

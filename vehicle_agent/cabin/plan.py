@@ -18,6 +18,8 @@ AHEAD_MS: Final = 150
 """A motion is ordered so far ahead, in travel time; what takes longer for one step cannot be stopped in time."""
 HEATING_PERCENT_MAX: Final = 50
 BACKWARD_MM: Final = 30
+NOISE: Final = 1e-6
+"""What two equal numbers may differ by on their way through a leaf of single precision."""
 TEXT_BYTES_MAX: Final = 1_024
 WORDS_MAX: Final = 64
 _ABSENT: Final = frozenset({Reason.NO_ACTUATOR, Reason.NO_PROVIDER, Reason.NEVER})
@@ -30,7 +32,8 @@ class Limits:
     """What one actuator may be told. `low`, `high`, `step` in units of the leaf; `speed_per_s` in units per second.
 
     The leaf holds whole numbers (`whole`), text (`words`), a list of texts (`listed` too), or a truth. `policy`:
-    any_time, parked_only or never.
+    any_time, parked_only or never. `levels`: the only settings there are, where it has such. `exact`: two values that
+    differ are never the same, such as places on earth.
     """
 
     low: float | None = None
@@ -43,10 +46,14 @@ class Limits:
     words: bool = False
     listed: bool = False
     truth: bool = False
+    levels: tuple[float, ...] = ()
+    exact: bool = False
 
     @property
     def tolerance(self) -> float:
         """Two values so close are the same: half a step, or a thousandth of the range where steps are not told."""
+        if self.exact:
+            return 0.0
         if self.step > 0:
             return self.step / 2
         return (self.high - self.low) / 1_000 if self.low is not None and self.high is not None else 0.0
@@ -183,12 +190,21 @@ def _step(number: int, one: Wanted, limits: Limits, inputs: Inputs, terms: Terms
     if limits.whole and isinstance(value, float):
         value = round(value)
     if leaf.moves is Moves.HEAT and _number(value) > HEATING_PERCENT_MAX:
-        value, reason = HEATING_PERCENT_MAX, Reason.LIMITED_HEATING
+        value, reason = _warmest(limits), Reason.LIMITED_HEATING
     moves = Moves.COMFORT if leaf.moves is Moves.HEAT and _number(value) <= 0 else leaf.moves
     here = _number(inputs.value(one.path), _number(value))
     backward = leaf.part == "Position" and _number(value) - here > BACKWARD_MM
     need = Need(moves, leaf.seat, backward, terms.confirmed)
     return Step(number, one, leaf, value, limits, need, limits.policy == PARKED_ONLY, reason)
+
+
+def _warmest(limits: Limits) -> Setting:
+    """The most heat that is allowed, among what the car has."""
+    if limits.levels:
+        return max((level for level in limits.levels if 0 <= level <= HEATING_PERCENT_MAX), default=0)
+    low, step = limits.low or 0.0, limits.step or 1.0
+    found = low + (HEATING_PERCENT_MAX - low) // step * step
+    return round(found) if limits.whole else found
 
 
 def _turn(step: Step, inputs: Inputs) -> int:
