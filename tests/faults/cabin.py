@@ -15,7 +15,7 @@ from random import Random
 from typing import Final
 
 from simulators.headunit import Unit
-from tests.faults.cabin_car import FAULTS, HIDING, TELL_MS, WIRE_MS, Car, Sample, Wire
+from tests.faults.cabin_car import FAULTS, HIDING, LIMITS, TELL_MS, WIRE_MS, Car, Sample, Wire
 from tests.faults.oracle import Verdict
 from vehicle_agent.cabin import paths
 from vehicle_agent.cabin.engine import Engine
@@ -24,17 +24,6 @@ from vehicle_agent.cabin.inputs import lag_ms
 from vehicle_agent.cabin.outcome import OutcomeKind, Reason, Setting
 from vehicle_agent.cabin.plan import Limits, Terms, Wanted, build
 
-SEAT: Final = "Vehicle.Cabin.Seat.Row1.DriverSide."
-LIMITS: Final = {
-    SEAT + "Position": Limits(0, 240, 1, 25, whole=True),
-    SEAT + "Height": Limits(0, 60, 1, 12, whole=True),
-    SEAT + "Backrest.Recline": Limits(0, 40, 0.5, 4),
-    SEAT + "Headrest.Height": Limits(0, 80, 1, 15, whole=True),
-    SEAT + "HeatingCooling": Limits(-100, 100, 10, 0, "any_time", whole=True),
-    "Vehicle.Chassis.SteeringWheel.Extension": Limits(0, 100, 1, 20, whole=True),
-    "Vehicle.Body.Mirrors.DriverSide.Yaw": Limits(-100, 100, 1, 40, whole=True),
-    "Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature": Limits(16, 28, 0.5, 0, "any_time"),
-}
 MOTIONS: Final = frozenset(path for path in LIMITS if paths.leaf_of(path).moves.is_motion)
 LANE: Final = frozenset(path for path in MOTIONS if paths.leaf_of(path).lane == paths.DRIVER_SEAT)
 ON_CHANGE: Final = frozenset(
@@ -76,6 +65,7 @@ class Drives:
         self._where: dict[str, float] = {}
         self._forbidden_ms: int | None = None
         self._last_hiding_ms = 0
+        self._asked: list[str] = []
         self._up = True
         self._connect()
         self.engine.begin(paths.DRIVER_SEAT)
@@ -140,6 +130,7 @@ class Drives:
             self.engine.answered(order, Reason.LINK_LOST if told else Reason.NONE, at_ms)
         if run.done:
             self.engine.finish()
+            self.books.wrong["field_without_one_outcome"] += sorted(one.field for one in run.outcomes()) != self._asked
             for outcome in run.outcomes():
                 self.books.kinds[outcome.kind.value] += 1
                 if outcome.kind in {OutcomeKind.FAILED, OutcomeKind.REFUSED}:
@@ -151,6 +142,7 @@ class Drives:
         chosen = random.sample(sorted(LIMITS), random.randrange(1, len(LIMITS) + 1))
         wanted = [Wanted(path, path, self._value(LIMITS[path]), random.random() < 0.2) for path in chosen]
         self.books.plans += 1
+        self._asked = sorted(chosen)
         terms = Terms(confirmed=random.random() < 0.3)
         plan = build(str(self.books.plans), now_ms, wanted, LIMITS, self.engine.inputs, terms)
         self.engine.start(plan, now_ms)

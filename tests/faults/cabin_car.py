@@ -10,6 +10,7 @@ from typing import Final
 from simulators.headunit import Unit, World
 from vehicle_agent.cabin import paths
 from vehicle_agent.cabin.outcome import Setting
+from vehicle_agent.cabin.plan import Limits
 
 TELL_MS: Final = 50
 WIRE_MS: Final = 5
@@ -22,6 +23,17 @@ FAULTS: Final = (
     "speed_stuck", "moving_stuck", "seat_unknown", "seat_silent", "cut", "hang", "orders_lost", "stall", "switch",
     "loses_messages", *sorted(HIDING),
 )  # fmt: skip
+SEAT: Final = "Vehicle.Cabin.Seat.Row1.DriverSide."
+LIMITS: Final = {
+    SEAT + "Position": Limits(0, 240, 1, 25, whole=True),
+    SEAT + "Height": Limits(0, 60, 1, 12, whole=True),
+    SEAT + "Backrest.Recline": Limits(0, 40, 0.5, 4),
+    SEAT + "Headrest.Height": Limits(0, 80, 1, 15, whole=True),
+    SEAT + "HeatingCooling": Limits(-100, 100, 10, 0, "any_time", whole=True),
+    "Vehicle.Chassis.SteeringWheel.Extension": Limits(0, 100, 1, 20, whole=True),
+    "Vehicle.Body.Mirrors.DriverSide.Yaw": Limits(-100, 100, 1, 40, whole=True),
+    "Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature": Limits(16, 28, 0.5, 0, "any_time"),
+}
 Sample = tuple[str, Setting | None, int, int | None]
 """Path, value, when it was told (ms), its stamp (microseconds)."""
 
