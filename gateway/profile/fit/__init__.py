@@ -1,0 +1,39 @@
+"""How one profile fits every model: vehicle cards and translation; must never move anything or change the profile."""
+
+from gateway.profile.fit.card import Actuator, Card, DriveSide, Geometry, Policy
+from gateway.profile.fit.cards import card_from_toml
+from gateway.profile.fit.finding import GROUP, load_card, load_cards
+from gateway.profile.fit.learn import Learned, learn
+from gateway.profile.fit.leaves import overlay_path
+from gateway.profile.fit.mirrors import from_vss5
+from gateway.profile.fit.paths import group_paths, paths_of
+from gateway.profile.fit.translate import fit, unfit
+from gateway.profile.fit.values import TERMS, Confidence, FieldValue, Fit, Origin, Setting, Target, Term
+
+__all__ = [
+    "GROUP",
+    "TERMS",
+    "Actuator",
+    "Card",
+    "Confidence",
+    "DriveSide",
+    "FieldValue",
+    "Fit",
+    "Geometry",
+    "Learned",
+    "Origin",
+    "Policy",
+    "Setting",
+    "Target",
+    "Term",
+    "card_from_toml",
+    "fit",
+    "from_vss5",
+    "group_paths",
+    "learn",
+    "load_card",
+    "load_cards",
+    "overlay_path",
+    "paths_of",
+    "unfit",
+]

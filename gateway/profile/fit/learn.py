@@ -1,0 +1,110 @@
+"""What a guest's hand at a control means for the profile; must never carry an end stop of this car into it.
+
+A group is kept as a whole. What the hand changed is taken as it is now, all else as the profile wanted it, in the terms
+of this car and unclamped. So a tall guest who moves the back rest of a small car stays tall.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gateway.profile.fit.card import Card
+from gateway.profile.fit.paths import group_paths, paths_of
+from gateway.profile.fit.posture import CUSHION, HIP, LEG, TORSO, terms_of, wish_of
+from gateway.profile.fit.seat import leg_of
+from gateway.profile.fit.translate import unfit
+from gateway.profile.fit.values import CLIMATE, HOME, MIRRORS, POSTURE, RADIO, TERMS, FieldValue, Origin, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A group as it is to be kept now: all its fields, and the readings of its leaves for the same model again."""
+
+    values: Mapping[str, FieldValue]
+    raw: Mapping[str, Setting]
+
+
+def learn(
+    before: Mapping[str, Setting],
+    after: Mapping[str, Setting],
+    values: Mapping[str, FieldValue],
+    origins: Mapping[str, Origin | None],
+    card: Card,
+    cards: Mapping[str, Card] | None = None,
+) -> dict[str, Learned]:
+    """The groups that a guest changed by hand between two sets of readings, by name; nothing for those left alone.
+
+    `values`, `origins`: the profile as it is kept. A reading that is missing before or after counts as unchanged.
+    """
+    found: dict[str, Learned] = {}
+    seen_before, seen = unfit(before, card), unfit(after, card)
+    known = {card.id: card} | dict(cards or {})
+    for group in (POSTURE, MIRRORS, *CLIMATE, RADIO, HOME):
+        touched = {
+            field
+            for field, paths in paths_of(card).items()
+            if TERMS[field].group == group and any(_differs(path, before, after) for path in paths)
+        }
+        if not touched:
+            continue
+        kept = {field: value for field, value in values.items() if field in TERMS and TERMS[field].group == group}
+        if group == POSTURE:
+            new = _posture(kept, origins, touched, seen_before, seen, card, known)
+        else:
+            new = kept | {field: seen[field] for field in touched if field in seen}
+        raw = {path: after[path] for path in group_paths(card, group) if path in after}
+        if new and new != kept:
+            found[group] = Learned(new, raw)
+    return found
+
+
+def _differs(path: str, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> bool:
+    return path in before and path in after and before[path] != after[path]
+
+
+def _posture(
+    kept: Mapping[str, FieldValue],
+    origins: Mapping[str, Origin | None],
+    touched: set[str],
+    before: Mapping[str, FieldValue],
+    after: Mapping[str, FieldValue],
+    card: Card,
+    known: Mapping[str, Card],
+) -> dict[str, FieldValue]:
+    now = _numbers(after)
+    if card.geometry is None or LEG not in now:
+        return {}
+    wanted = _wanted(_numbers(kept), origins, card, known)
+    if wanted is None:
+        return dict(now)
+    then = _numbers(before)
+    new = wanted | {field: now[field] for field in touched if field in now}
+    if touched & {LEG, HIP, CUSHION} and LEG in then:
+        # A hand at Position says how long the leg is; at Height or Tilt, by how much more or less than before.
+        leg = leg_of(now) if LEG in touched else leg_of(wanted) + leg_of(now) - leg_of(then)
+        new[LEG] = max(leg**2 - new[HIP] ** 2, 1.0) ** 0.5
+    if CUSHION in touched and TORSO not in touched and TORSO in then:
+        new[TORSO] = wanted[TORSO] + now[TORSO] - then[TORSO]
+    return {field: round(value, 4) for field, value in new.items()}
+
+
+def _wanted(
+    kept: Mapping[str, float], origins: Mapping[str, Origin | None], card: Card, known: Mapping[str, Card]
+) -> dict[str, float] | None:
+    """The posture that is kept, in the terms of this car; None where none is kept that could be translated."""
+    if not {LEG, HIP, TORSO} <= kept.keys() or card.geometry is None:
+        return None
+    origin = origins.get(LEG)
+    home = known.get(origin.card) if origin is not None else None
+    there = home.geometry if home is not None and origin is not None and home.revision == origin.revision else None
+    wish = wish_of(kept, there, card.geometry)
+    if CUSHION not in kept:
+        wish = replace(wish, cushion=card.geometry.design_cushion_deg)
+    return dict(kept) | terms_of(wish)
+
+
+def _numbers(values: Mapping[str, FieldValue]) -> dict[str, float]:
+    return {
+        field: float(value)
+        for field, value in values.items()
+        if field in TERMS and TERMS[field].group == POSTURE and isinstance(value, int | float)
+    }
