@@ -11,6 +11,7 @@ import click
 
 from gateway.errors import ConfigError
 from showroom_agent.joining.verbs_site import hubs, invite, join_desk, pki, revoke
+from showroom_agent.joining.verbs_walk import walk_test, waypoint
 from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
 from showroom_agent.tables import carrier_of, judged_lines
@@ -42,7 +43,7 @@ def site() -> None:
 
 site.add_command(match)
 site.add_command(route)
-for verb in (pki, invite, join_desk, hubs, revoke):
+for verb in (pki, invite, join_desk, hubs, revoke, waypoint, walk_test):
     site.add_command(verb)
 
 
