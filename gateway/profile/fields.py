@@ -68,8 +68,9 @@ _ALL = [
     *_numbers("posture", "degrees", -20, 80, "wheel.tilt_deg"),
     *_numbers("posture", "mm", 0, 1_000, "wheel.reach_mm"),
     *_numbers(
-        "mirrors", "percent", -100, 100,
-        "mirror.left_pan_pct", "mirror.left_tilt_pct", "mirror.right_pan_pct", "mirror.right_tilt_pct",
+        "mirrors", "degrees", -60, 60,
+        "mirror.driver_view_out_deg", "mirror.driver_view_up_deg",
+        "mirror.passenger_view_out_deg", "mirror.passenger_view_up_deg",
     ),
     *_zone("driver"),
     FieldSpec("climate.air_distribution", "climate.driver", "", Kind.TEXT),

@@ -8,16 +8,14 @@ from gateway.profile.fit.leaves import overlay_path
 from gateway.profile.fit.mirrors import from_vss5
 from gateway.profile.fit.paths import group_paths, paths_of
 from gateway.profile.fit.translate import fit, unfit
-from gateway.profile.fit.values import TERMS, Confidence, FieldValue, Fit, Origin, Setting, Target, Term
+from gateway.profile.fit.values import Confidence, Fit, Origin, Setting, Target
 
 __all__ = [
     "GROUP",
-    "TERMS",
     "Actuator",
     "Card",
     "Confidence",
     "DriveSide",
-    "FieldValue",
     "Fit",
     "Geometry",
     "Learned",
@@ -25,7 +23,6 @@ __all__ = [
     "Policy",
     "Setting",
     "Target",
-    "Term",
     "card_from_toml",
     "fit",
     "from_vss5",

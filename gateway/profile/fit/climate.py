@@ -6,8 +6,9 @@ cooling the weaker.
 
 from collections.abc import Mapping
 
+from gateway.profile.fields import Value
 from gateway.profile.fit.card import Actuator, Card
-from gateway.profile.fit.values import CLIMATE, FieldValue, Setting, Target
+from gateway.profile.fit.values import CLIMATE, Setting, Target
 
 AIR = "climate.air_distribution"
 _SEATS = {"driver": "Row1.DriverSide", "passenger": "Row1.PassengerSide"}
@@ -48,7 +49,7 @@ def zone_fields() -> tuple[str, ...]:
     return (*(f"{group}.{name}" for group in CLIMATE for name in names), AIR)
 
 
-def fit_climate(values: Mapping[str, FieldValue], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
+def fit_climate(values: Mapping[str, Value], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
     """Temperature, fan, heating and air for the zones of this car, and what it cannot do."""
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
@@ -93,9 +94,9 @@ def _number(field: str, one: Actuator, value: float) -> Target:
     return Target(field, one.path, setting, clamped, why, residual=round(residual, 6))
 
 
-def unfit_climate(raw: Mapping[str, Setting], card: Card) -> dict[str, FieldValue]:
+def unfit_climate(raw: Mapping[str, Setting], card: Card) -> dict[str, Value]:
     """What the zones show, as fields."""
-    found: dict[str, FieldValue] = {}
+    found: dict[str, Value] = {}
     for field in zone_fields():
         path = zone_path(card, field)
         value = raw.get(path) if path else None

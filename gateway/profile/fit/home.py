@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.profile.fields import Value
 from gateway.profile.fit.card import Card
 from gateway.profile.fit.leaves import PRIVATE
-from gateway.profile.fit.values import FieldValue, Setting, Target
+from gateway.profile.fit.values import Setting, Target
 
 PATHS: Final[Mapping[str, str]] = {
     "home.address": PRIVATE + "Home.Address",
@@ -14,7 +15,7 @@ PATHS: Final[Mapping[str, str]] = {
 }
 
 
-def fit_home(values: Mapping[str, FieldValue], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
+def fit_home(values: Mapping[str, Value], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
     """The home for a car that has a navigation."""
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
@@ -29,7 +30,7 @@ def fit_home(values: Mapping[str, FieldValue], card: Card) -> tuple[list[Target]
     return targets, skipped
 
 
-def unfit_home(raw: Mapping[str, Setting]) -> dict[str, FieldValue]:
+def unfit_home(raw: Mapping[str, Setting]) -> dict[str, Value]:
     """The home that a car shows, as fields."""
     return {
         field: value

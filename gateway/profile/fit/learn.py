@@ -7,26 +7,28 @@ of this car and unclamped. So a tall guest who moves the back rest of a small ca
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gateway.profile.fields import FIELDS, Value
 from gateway.profile.fit.card import Card
 from gateway.profile.fit.paths import group_paths, paths_of
-from gateway.profile.fit.posture import CUSHION, HIP, LEG, TORSO, terms_of, wish_of
+from gateway.profile.fit.posture import CORE, CUSHION, HIP, LEG, TORSO, terms_of, wish_of
 from gateway.profile.fit.seat import leg_of
-from gateway.profile.fit.translate import unfit
-from gateway.profile.fit.values import CLIMATE, HOME, MIRRORS, POSTURE, RADIO, TERMS, FieldValue, Origin, Setting
+from gateway.profile.fit.translate import geometries, homes_of, unfit
+from gateway.profile.fit.values import CLIMATE, HOME, MIRRORS, POSTURE, RADIO, Origin, Setting
+from gateway.profile.register import Raw
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
     """A group as it is to be kept now: all its fields, and the readings of its leaves for the same model again."""
 
-    values: Mapping[str, FieldValue]
-    raw: Mapping[str, Setting]
+    values: Mapping[str, Value]
+    raw: Mapping[str, Raw]
 
 
 def learn(
     before: Mapping[str, Setting],
     after: Mapping[str, Setting],
-    values: Mapping[str, FieldValue],
+    values: Mapping[str, Value],
     origins: Mapping[str, Origin | None],
     card: Card,
     cards: Mapping[str, Card] | None = None,
@@ -42,16 +44,18 @@ def learn(
         touched = {
             field
             for field, paths in paths_of(card).items()
-            if TERMS[field].group == group and any(_differs(path, before, after) for path in paths)
+            if FIELDS[field].group == group and any(_differs(path, before, after) for path in paths)
         }
         if not touched:
             continue
-        kept = {field: value for field, value in values.items() if field in TERMS and TERMS[field].group == group}
+        kept = {field: value for field, value in values.items() if field in FIELDS and FIELDS[field].group == group}
         if group == POSTURE:
             new = _posture(kept, origins, touched, seen_before, seen, card, known)
         else:
             new = kept | {field: seen[field] for field in touched if field in seen}
-        raw = {path: after[path] for path in group_paths(card, group) if path in after}
+        raw = {
+            path: value for path in group_paths(card, group) if isinstance(value := after.get(path), int | float | str)
+        }
         if new and new != kept:
             found[group] = Learned(new, raw)
     return found
@@ -62,14 +66,14 @@ def _differs(path: str, before: Mapping[str, Setting], after: Mapping[str, Setti
 
 
 def _posture(
-    kept: Mapping[str, FieldValue],
+    kept: Mapping[str, Value],
     origins: Mapping[str, Origin | None],
     touched: set[str],
-    before: Mapping[str, FieldValue],
-    after: Mapping[str, FieldValue],
+    before: Mapping[str, Value],
+    after: Mapping[str, Value],
     card: Card,
     known: Mapping[str, Card],
-) -> dict[str, FieldValue]:
+) -> dict[str, Value]:
     now = _numbers(after)
     if card.geometry is None or LEG not in now:
         return {}
@@ -91,20 +95,17 @@ def _wanted(
     kept: Mapping[str, float], origins: Mapping[str, Origin | None], card: Card, known: Mapping[str, Card]
 ) -> dict[str, float] | None:
     """The posture that is kept, in the terms of this car; None where none is kept that could be translated."""
-    if not {LEG, HIP, TORSO} <= kept.keys() or card.geometry is None:
+    if not set(CORE) <= kept.keys() or card.geometry is None:
         return None
-    origin = origins.get(LEG)
-    home = known.get(origin.card) if origin is not None else None
-    there = home.geometry if home is not None and origin is not None and home.revision == origin.revision else None
-    wish = wish_of(kept, there, card.geometry)
+    wish = wish_of(kept, geometries(homes_of(origins, known)), card.geometry)
     if CUSHION not in kept:
         wish = replace(wish, cushion=card.geometry.design_cushion_deg)
     return dict(kept) | terms_of(wish)
 
 
-def _numbers(values: Mapping[str, FieldValue]) -> dict[str, float]:
+def _numbers(values: Mapping[str, Value]) -> dict[str, float]:
     return {
         field: float(value)
         for field, value in values.items()
-        if field in TERMS and TERMS[field].group == POSTURE and isinstance(value, int | float)
+        if field in FIELDS and FIELDS[field].group == POSTURE and isinstance(value, int | float)
     }

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.profile.fields import Value
 from gateway.profile.fit.card import Card, DriveSide, Geometry, MirrorGeometry
 from gateway.profile.fit.geometry import eye, eye_from_mirror, mirror_face, mirror_view
 from gateway.profile.fit.leaves import MIRROR
 from gateway.profile.fit.posture import Sitting
-from gateway.profile.fit.values import FieldValue, Setting, Target
+from gateway.profile.fit.values import Setting, Target
 
 SIDES: Final = ("driver", "passenger")
 FIELDS: Final = tuple(f"mirror.{side}_view_{way}_deg" for side in SIDES for way in ("out", "up"))
@@ -65,7 +66,7 @@ def _axes(card: Card, geometry: Geometry, sitting: Sitting) -> Mapping[str, tupl
 
 
 def fit_mirrors(
-    values: Mapping[str, FieldValue], card: Card, geometry: Geometry, sitting: Sitting
+    values: Mapping[str, Value], card: Card, geometry: Geometry, sitting: Sitting
 ) -> tuple[list[Target], list[tuple[str, str]]]:
     """Mirrors for somebody who sits like that, and what this car cannot move."""
     targets: list[Target] = []
@@ -90,11 +91,9 @@ def fit_mirrors(
     return targets, skipped
 
 
-def unfit_mirrors(
-    raw: Mapping[str, Setting], card: Card, geometry: Geometry, sitting: Sitting
-) -> dict[str, FieldValue]:
+def unfit_mirrors(raw: Mapping[str, Setting], card: Card, geometry: Geometry, sitting: Sitting) -> dict[str, Value]:
     """In which directions the mirrors show to somebody who sits like that, as fields."""
-    found: dict[str, FieldValue] = {}
+    found: dict[str, Value] = {}
     for field, (one, seen) in _axes(card, geometry, sitting).items():
         value = raw.get(one.path)
         if isinstance(value, int | float):

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from gateway.profile.fields import FIELDS
 from gateway.profile.fit import home, posture, radio
 from gateway.profile.fit.card import Card
 from gateway.profile.fit.climate import zone_fields, zone_path
 from gateway.profile.fit.mirrors import FIELDS as MIRROR_FIELDS
 from gateway.profile.fit.mirrors import axis
-from gateway.profile.fit.values import TERMS
 
 
 def paths_of(card: Card) -> Mapping[str, tuple[str, ...]]:
@@ -19,7 +19,7 @@ def paths_of(card: Card) -> Mapping[str, tuple[str, ...]]:
 
 def group_paths(card: Card, group: str) -> tuple[str, ...]:
     """The leaves of a car that follow the fields of a group."""
-    return tuple(path for field, paths in paths_of(card).items() if TERMS[field].group == group for path in paths)
+    return tuple(path for field, paths in paths_of(card).items() if FIELDS[field].group == group for path in paths)
 
 
 def field_of(card: Card, path: str) -> str | None:

@@ -83,20 +83,23 @@ class Sitting:
         return shoulder(self.hip.x, self.hip.z, self.torso)
 
 
-def wish_of(values: Mapping[str, float], origin: Geometry | None, here: Geometry) -> Wish:
-    """What the profile asks of this model. `origin`: where it was set; None for a posture that no model shaped."""
-    shift = here.design_hip_z_mm - origin.design_hip_z_mm if origin else 0.0
-    lean = here.design_cushion_deg - origin.design_cushion_deg if origin else 0.0
-    column = here.wheel.design_deg - origin.wheel.design_deg if origin and origin.wheel and here.wheel else 0.0
-    tilt = values.get(TILT)
-    return Wish(
-        hypot(values[LEG], values[HIP]),
-        values[HIP] + shift,
-        values[TORSO],
-        values[CUSHION] + lean if CUSHION in values else here.design_cushion_deg,
-        None if tilt is None else tilt + column,
-        values.get(REACH),
-    )
+def wish_of(values: Mapping[str, float], homes: Mapping[str, Geometry], here: Geometry) -> Wish:
+    """What the profile asks of this model. `homes`: where each field was set; no key for what no model shaped.
+
+    What is kept relative to the model is moved by the difference of the two models' design. The leg is measured at the
+    height that belongs to it: in the model in which it was set.
+    """
+    hip = values[HIP]
+    leg_hip = hip - homes[HIP].design_hip_z_mm + homes[LEG].design_hip_z_mm if {LEG, HIP} <= homes.keys() else hip
+    cushion, tilt = values.get(CUSHION, here.design_cushion_deg), values.get(TILT)
+    if CUSHION in values and CUSHION in homes:
+        cushion += here.design_cushion_deg - homes[CUSHION].design_cushion_deg
+    there = homes[TILT].wheel if TILT in homes else None
+    if tilt is not None and there is not None and here.wheel is not None:
+        tilt += here.wheel.design_deg - there.design_deg
+    if HIP in homes:
+        hip += here.design_hip_z_mm - homes[HIP].design_hip_z_mm
+    return Wish(hypot(values[LEG], leg_hip), hip, values[TORSO], cushion, tilt, values.get(REACH))
 
 
 def terms_of(wish: Wish) -> dict[str, float]:

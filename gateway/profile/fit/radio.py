@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.profile.fields import Value
 from gateway.profile.fit.card import Card, Radio
 from gateway.profile.fit.leaves import MEDIA, PRIVATE
-from gateway.profile.fit.values import FieldValue, Setting, Target
+from gateway.profile.fit.values import Setting, Target
 
 BANDS: Final = ("FM", "DAB", "ONLINE")
 SOURCES: Final = {"FM": "FM", "DAB": "DAB", "ONLINE": "INTERNET"}
@@ -98,7 +99,7 @@ def presets_for(keys: Iterable[str], radio: Radio) -> tuple[tuple[str, ...], lis
     return tuple(found), why
 
 
-def fit_radio(values: Mapping[str, FieldValue], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
+def fit_radio(values: Mapping[str, Value], card: Card) -> tuple[list[Target], list[tuple[str, str]]]:
     """Band, frequency, service, favourites and volume for this car, and what is left out."""
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
@@ -121,7 +122,7 @@ def fit_radio(values: Mapping[str, FieldValue], card: Card) -> tuple[list[Target
     return targets, skipped
 
 
-def _tune(values: Mapping[str, FieldValue], card: Card, targets: list[Target], skipped: list[tuple[str, str]]) -> None:
+def _tune(values: Mapping[str, Value], card: Card, targets: list[Target], skipped: list[tuple[str, str]]) -> None:
     key, band, khz = values.get(SERVICE), values.get(BAND), values.get(FREQUENCY)
     found = receivable(key, card.radio) if isinstance(key, str) else None
     fields = [field for field in (BAND, FREQUENCY, SERVICE) if field in values]
@@ -168,9 +169,9 @@ def _put(
         targets.append(Target(field, one.path, value, clamped, why))
 
 
-def unfit_radio(raw: Mapping[str, Setting]) -> dict[str, FieldValue]:
+def unfit_radio(raw: Mapping[str, Setting]) -> dict[str, Value]:
     """What the tuner shows, as fields."""
-    found: dict[str, FieldValue] = {}
+    found: dict[str, Value] = {}
     bands = {source: band for band, source in SOURCES.items()}
     source = raw.get(PATHS[BAND])
     if isinstance(source, str) and source in bands:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, isfinite
 
+from gateway.profile.fields import FIELDS, Value
 from gateway.profile.fit.card import Actuator, Card, Geometry
 from gateway.profile.fit.geometry import SeatState, hip_point, reach, shoulder, wheel_angle
 from gateway.profile.fit.paths import paths_of
@@ -26,7 +27,7 @@ from gateway.profile.fit.posture import (
     sit,
     wish_of,
 )
-from gateway.profile.fit.values import TERMS, Confidence, FieldValue, Origin, Setting, Target
+from gateway.profile.fit.values import Confidence, Origin, Setting, Target
 
 BY_HAND = "this model does not move it"
 _SETTINGS = {
@@ -51,13 +52,13 @@ class Seated:
 
 
 def fit_posture(
-    values: Mapping[str, float], origin: Geometry | None, card: Card, geometry: Geometry, sure: Confidence
+    values: Mapping[str, float], homes: Mapping[str, Geometry], card: Card, geometry: Geometry, sure: Confidence
 ) -> Seated:
     """By geometry: the seat and the wheel that come closest to how the guest sits."""
     missing = [one for one in CORE if one not in values]
     if missing:
         return Seated(skipped=tuple((one, f"the posture is incomplete without {missing[0]}") for one in values))
-    wish = wish_of(values, origin, geometry)
+    wish = wish_of(values, homes, geometry)
     sitting = sit(wish, card, geometry)
     missed = misses(wish, sitting, geometry)
     moves = PATHS[LEG][0] in card.actuators and card.actuator(PATHS[LEG][0]) is not None
@@ -88,7 +89,7 @@ def _target(one: str, actuator: Actuator, setting: float, missed: float, sure: C
     """A setting; clamped when more is missed than its steps explain."""
     low, high = actuator.ends
     step = actuator.step or 1.0
-    unit = TERMS[one].unit
+    unit = FIELDS[one].unit
     of_leaf = step if actuator.unit == unit else 0.0
     clamped = abs(missed) > max(1.5 * of_leaf, 0.5 if unit == "degrees" else 2.0)
     why = ""
@@ -116,28 +117,39 @@ def offset(one: str, geometry: Geometry) -> float:
     }.get(one, 0.0)
 
 
-def by_shares(values: Mapping[str, float], origin: Origin | None, home: Card | None, card: Card) -> Seated:
+def by_shares(
+    values: Mapping[str, float],
+    origins: Mapping[str, Origin | None],
+    homes: Mapping[str, Card | None],
+    card: Card,
+) -> Seated:
     """Without geometry: the same shares of the ranges, between models of one body class; else nothing moves."""
-    if origin is None or home is None or home.body != card.body:
-        why = "no geometry and no model of the same class to go by: set it once by hand, it will be kept"
-        return Seated(skipped=tuple((one, why) for one in values))
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
     for one in values:
-        told = False
-        for path in paths_of(card).get(one, ()):
-            there, here, raw = home.actuators.get(path), card.actuators[path], origin.raw.get(path)
-            if there is None or not isinstance(raw, int | float):
-                continue
-            low, high = there.ends
-            share = min(max((raw - low) / (high - low), 0.0), 1.0)
-            start, end = here.ends
-            setting = here.snap(start + share * (end - start))
-            targets.append(Target(one, path, setting, why="the same share of the range", confidence=Confidence.CLASS))
-            told = True
-        if not told:
-            skipped.append((one, BY_HAND if one not in paths_of(card) else "the other model kept no reading of it"))
+        paths = paths_of(card).get(one, ())
+        home, origin = homes.get(one), origins.get(one)
+        if not paths:
+            skipped.append((one, BY_HAND))
+        elif home is None or origin is None or home.body != card.body:
+            why = "no geometry and no model of the same class to go by: set it once by hand, it will be kept"
+            skipped.append((one, why))
+        else:
+            found = [target for path in paths if (target := _share(one, path, origin, home, card))]
+            targets += found
+            if not found:
+                skipped.append((one, "the other model kept no reading of it"))
     return Seated(tuple(targets), tuple(skipped))
+
+
+def _share(one: str, path: str, origin: Origin, home: Card, card: Card) -> Target | None:
+    there, here, raw = home.actuators.get(path), card.actuators[path], origin.raw.get(path)
+    if there is None or not isinstance(raw, int | float) or not isfinite(raw):
+        return None
+    (low, high), (start, end) = there.ends, here.ends
+    share = min(max((raw - low) / (high - low), 0.0), 1.0)
+    setting = here.snap(start + share * (end - start))
+    return Target(one, path, setting, why="the same share of the range", confidence=Confidence.CLASS)
 
 
 def sitting_of(raw: Mapping[str, Setting], card: Card, geometry: Geometry) -> Sitting | None:
@@ -158,7 +170,7 @@ def sitting_of(raw: Mapping[str, Setting], card: Card, geometry: Geometry) -> Si
     return Sitting(seat, hip_point(geometry, seat))
 
 
-def unfit_posture(raw: Mapping[str, Setting], card: Card) -> dict[str, FieldValue]:
+def unfit_posture(raw: Mapping[str, Setting], card: Card) -> dict[str, Value]:
     """How somebody sits by the readings of a car, as fields."""
     geometry = card.geometry
     if geometry is None:

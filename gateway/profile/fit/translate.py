@@ -7,146 +7,132 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from gateway.profile.fit.card import Card
+from gateway.profile.fields import FIELDS, Kind, Value
+from gateway.profile.fit.card import Card, Geometry
 from gateway.profile.fit.climate import fit_climate, unfit_climate
 from gateway.profile.fit.home import fit_home, unfit_home
 from gateway.profile.fit.mirrors import fit_mirrors, unfit_mirrors
-from gateway.profile.fit.paths import field_of, group_paths
-from gateway.profile.fit.posture import Sitting, middle
+from gateway.profile.fit.paths import group_paths, paths_of
+from gateway.profile.fit.posture import CORE, PATHS, Sitting, middle
 from gateway.profile.fit.radio import fit_radio, unfit_radio
 from gateway.profile.fit.seat import Seated, by_shares, fit_posture, sitting_of, unfit_posture
-from gateway.profile.fit.values import (
-    CLIMATE,
-    MIRRORS,
-    POSTURE,
-    TERMS,
-    Confidence,
-    FieldValue,
-    Fit,
-    Origin,
-    Setting,
-    Target,
-)
+from gateway.profile.fit.values import CLIMATE, MIRRORS, POSTURE, Confidence, Fit, Origin, Setting, Target
 
+Origins = Mapping[str, Origin | None]
 Skipped = list[tuple[str, str]]
 
 
-def fit(
-    values: Mapping[str, FieldValue],
-    origins: Mapping[str, Origin | None],
-    card: Card,
-    cards: Mapping[str, Card] | None = None,
-) -> Fit:
-    """What this car is to be set to. `cards`: models by id, for groups that were set in one of them.
+def fit(values: Mapping[str, Value], origins: Origins, card: Card, cards: Mapping[str, Card] | None = None) -> Fit:
+    """What this car is to be set to. `cards`: models by id, for what was set in one of them.
 
     Every field gives a target or a reason why not. Values that are none (NaN, wrong kind, out of bounds, unknown) are
     left out with a reason; `values` and `origins` stay as they are.
     """
     skipped: Skipped = []
     sound = _sound(values, skipped)
-    known = {card.id: card} | dict(cards or {})
+    homes = homes_of(origins, {card.id: card} | dict(cards or {}))
     targets: list[Target] = []
-    seat = _posture(sound, _origin(sound, origins, POSTURE), card, known)
+    seat = _posture(_of(sound, POSTURE), origins, homes, card)
     _add(seat.targets, seat.skipped, targets, skipped)
-    _mirrors(sound, _origin(sound, origins, MIRRORS), card, known, seat.sitting, targets, skipped)
+    _add(*_mirrors(_of(sound, MIRRORS), origins, homes, card, seat.sitting), targets, skipped)
     for group in CLIMATE:
-        here = {field: value for field, value in sound.items() if TERMS[field].group == group}
-        raw = _replay(here, _origin(here, origins, group), card, group)
-        _add(*(raw if raw is not None else fit_climate(here, card)), targets, skipped)
+        here = _of(sound, group)
+        _add(*(_replay(here, origins, card) or fit_climate(here, card)), targets, skipped)
     _add(*fit_radio(sound, card), targets, skipped)
     _add(*fit_home(sound, card), targets, skipped)
-    moving = [one.confidence for one in targets if TERMS[one.field].group in {POSTURE, MIRRORS}]
+    moving = [one.confidence for one in targets if FIELDS[one.field].group in {POSTURE, MIRRORS}]
     residuals = {one.field: one.residual for one in targets if one.residual} | dict(seat.residuals)
-    return Fit(
-        tuple(targets),
-        round(seat.residual_mm, 3),
-        tuple(skipped),
-        max(moving, key=lambda one: one.rank, default=Confidence.NONE),
-        residuals,
-    )
+    sure = max(moving, key=lambda one: one.rank, default=Confidence.NONE)
+    return Fit(tuple(targets), round(seat.residual_mm, 3), tuple(skipped), sure, residuals)
 
 
-def unfit(raw: Mapping[str, Setting], card: Card) -> dict[str, FieldValue]:
+def unfit(raw: Mapping[str, Setting], card: Card) -> dict[str, Value]:
     """Readings of a car by path, as fields of a profile that no model decides; what cannot be told is left out."""
     sound: dict[str, Setting] = {path: value for path, value in raw.items() if _finite(value)}
-    found: dict[str, FieldValue] = {}
+    found: dict[str, Value] = {}
     found.update(unfit_posture(sound, card))
     if card.geometry is not None and group_paths(card, MIRRORS):
         sitting = sitting_of(sound, card, card.geometry) or middle(card, card.geometry)
         found.update(unfit_mirrors(sound, card, card.geometry, sitting))
     found.update(unfit_climate(sound, card))
     found.update(unfit_radio({path: value for path, value in sound.items() if path in card.actuators}))
-    found.update(unfit_home(sound))
+    found.update(unfit_home({path: value for path, value in sound.items() if path in card.actuators}))
     return {field: value for field, value in found.items() if _refusal(field, value) is None}
 
 
-def _posture(values: Mapping[str, FieldValue], origin: Origin | None, card: Card, known: Mapping[str, Card]) -> Seated:
-    numbers = {
-        field: float(value)
-        for field, value in values.items()
-        if TERMS[field].group == POSTURE and isinstance(value, int | float)
-    }
-    if not numbers:
+def homes_of(origins: Origins, known: Mapping[str, Card]) -> dict[str, Card | None]:
+    """The model in which each field was set; None where its card is not here, no key where no model was there."""
+    found: dict[str, Card | None] = {}
+    for field, origin in origins.items():
+        if origin is not None and origin.card:
+            home = known.get(origin.card)
+            found[field] = home if home is not None and home.revision == origin.revision else None
+    return found
+
+
+def geometries(homes: Mapping[str, Card | None]) -> dict[str, Geometry]:
+    """The geometry behind each field, where it is known."""
+    return {field: home.geometry for field, home in homes.items() if home is not None and home.geometry is not None}
+
+
+def _posture(values: Mapping[str, Value], origins: Origins, homes: Mapping[str, Card | None], card: Card) -> Seated:
+    if not values:
         return Seated()
-    replayed = _replay(numbers, origin, card, POSTURE)
-    if replayed is not None and origin is not None:
-        raw = {path: value for path, value in origin.raw.items() if isinstance(value, int | float)}
+    replayed = _replay(values, origins, card)
+    if replayed is not None:
+        raw = {one.path: one.value for one in replayed[0]}
         sitting = sitting_of(raw, card, card.geometry) if card.geometry else None
         return Seated(tuple(replayed[0]), tuple(replayed[1]), sitting)
-    home = _home(origin, known)
-    if card.geometry is not None and (origin is None or not origin.card or home is None or home.geometry is not None):
-        sure = Confidence.CLASS if origin is not None and origin.card and home is None else Confidence.CALIBRATED
-        return fit_posture(numbers, home.geometry if home else None, card, card.geometry, sure)
-    return by_shares(numbers, origin, home, card)
+    numbers = {field: float(value) for field, value in values.items() if isinstance(value, int | float)}
+    if card.geometry is None:
+        return by_shares(numbers, origins, homes, card)
+    strange = any(field in homes and homes[field] is None for field in CORE)
+    sure = Confidence.CLASS if strange else Confidence.CALIBRATED
+    return fit_posture(numbers, geometries(homes), card, card.geometry, sure)
 
 
 def _mirrors(
-    values: Mapping[str, FieldValue],
-    origin: Origin | None,
+    values: Mapping[str, Value],
+    origins: Origins,
+    homes: Mapping[str, Card | None],
     card: Card,
-    known: Mapping[str, Card],
     sitting: Sitting | None,
-    targets: list[Target],
-    skipped: Skipped,
-) -> None:
-    here = {field: value for field, value in values.items() if TERMS[field].group == MIRRORS}
-    if not here:
-        return
-    replayed = _replay(here, origin, card, MIRRORS)
+) -> tuple[list[Target], Skipped]:
+    if not values:
+        return [], []
+    replayed = _replay(values, origins, card)
     if replayed is not None:
-        _add(*replayed, targets, skipped)
-    elif card.geometry is None:
-        skipped.extend((field, "the card of this model has no geometry of mirrors") for field in here)
-    else:
-        found, left = fit_mirrors(here, card, card.geometry, sitting or middle(card, card.geometry))
-        far = origin is not None and bool(origin.card) and _home(origin, known) is None
-        sure = Confidence.CLASS if far or sitting is None else Confidence.CALIBRATED
-        _add([replace(one, confidence=sure) for one in found], left, targets, skipped)
+        return replayed
+    if card.geometry is None:
+        return [], [(field, "the card of this model has no geometry of mirrors") for field in values]
+    found, left = fit_mirrors(values, card, card.geometry, sitting or middle(card, card.geometry))
+    strange = sitting is None or any(field in homes and homes[field] is None for field in values)
+    sure = Confidence.CLASS if strange else Confidence.CALIBRATED
+    return [replace(one, confidence=sure) for one in found], left
 
 
-def _replay(
-    values: Mapping[str, FieldValue], origin: Origin | None, card: Card, group: str
-) -> tuple[list[Target], Skipped] | None:
-    """The raw values of this model and revision again, exactly; None where the group was not set in it."""
-    if origin is None or (origin.card, origin.revision) != (card.id, card.revision):
-        return None
-    raw = {path: origin.raw[path] for path in group_paths(card, group) if path in origin.raw}
-    if not raw:
-        return None
+def _replay(values: Mapping[str, Value], origins: Origins, card: Card) -> tuple[list[Target], Skipped] | None:
+    """The raw values of this model and revision again, exactly; None unless all that it can set was set in it."""
     targets: list[Target] = []
     skipped: Skipped = []
-    for path, value in raw.items():
-        field = field_of(card, path)
-        if field is None or field not in values:
+    for field in values:
+        paths = paths_of(card).get(field, ())
+        if not paths:
+            skipped.append((field, "this model does not move it" if field in PATHS else "not in this car"))
             continue
-        one = card.actuator(path)
-        if one is None or not _within(card, path, value):
-            skipped.append((field, "what was kept of this model is outside its range"))
-        else:
-            targets.append(Target(field, path, value, confidence=Confidence.EXACT))
-    told = {one.field for one in targets} | {field for field, _ in skipped}
-    skipped.extend((field, "this model kept no reading of it") for field in values if field not in told)
-    return targets, skipped
+        origin = origins.get(field)
+        if origin is None or (origin.card, origin.revision) != (card.id, card.revision):
+            return None
+        kept = [path for path in paths if path in origin.raw]
+        if not kept:
+            return None
+        for path in kept:
+            value = origin.raw[path]
+            if _within(card, path, value):
+                targets.append(Target(field, path, value, confidence=Confidence.EXACT))
+            else:
+                skipped.append((field, "what was kept of this model is outside its range"))
+    return (targets, skipped) if targets else None
 
 
 def _within(card: Card, path: str, value: Setting) -> bool:
@@ -156,24 +142,13 @@ def _within(card: Card, path: str, value: Setting) -> bool:
     return isinstance(value, int | float) and _finite(value) and one.low <= value <= one.high
 
 
-def _origin(values: Mapping[str, FieldValue], origins: Mapping[str, Origin | None], group: str) -> Origin | None:
-    """The origin of a group. Groups are atomic; where its fields still disagree, none is believed."""
-    found = [origins.get(field) for field in values if TERMS[field].group == group]
-    first = found[0] if found else None
-    if first is None or any(one is None or (one.card, one.revision) != (first.card, first.revision) for one in found):
-        return None
-    return first
+def _of(values: Mapping[str, Value], group: str) -> dict[str, Value]:
+    return {field: value for field, value in values.items() if FIELDS[field].group == group}
 
 
-def _home(origin: Origin | None, known: Mapping[str, Card]) -> Card | None:
-    """The card of the model in which a group was set; None where it is unknown here, or of another revision."""
-    found = known.get(origin.card) if origin is not None else None
-    return found if found is not None and origin is not None and found.revision == origin.revision else None
-
-
-def _sound(values: Mapping[str, FieldValue], skipped: Skipped) -> dict[str, FieldValue]:
+def _sound(values: Mapping[str, Value], skipped: Skipped) -> dict[str, Value]:
     """What may be translated; a reason for all else."""
-    found: dict[str, FieldValue] = {}
+    found: dict[str, Value] = {}
     for field, value in values.items():
         why = _refusal(field, value)
         if why is None:
@@ -183,19 +158,19 @@ def _sound(values: Mapping[str, FieldValue], skipped: Skipped) -> dict[str, Fiel
     return found
 
 
-def _refusal(field: str, value: FieldValue) -> str | None:
-    term = TERMS.get(field)
-    if term is None:
+def _refusal(field: str, value: Value) -> str | None:
+    spec = FIELDS.get(field)
+    if spec is None:
         return "a field that this version does not know"
-    if term.kind == "text":
+    if spec.kind is Kind.TEXT:
         return None if isinstance(value, str) else "is no text"
-    if term.kind == "list":
-        listed = not isinstance(value, str | int | float) and all(isinstance(one, str) for one in value)
+    if spec.kind is Kind.LIST:
+        listed = isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
         return None if listed else "is no list of texts"
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "is no finite number"
-    if (term.low is not None and value < term.low) or (term.high is not None and value > term.high):
-        return f"is not between {term.low:g} and {term.high:g} {term.unit}"
+    if (spec.low is not None and value < spec.low) or (spec.high is not None and value > spec.high):
+        return f"is not between {spec.low:g} and {spec.high:g} {spec.unit}"
     return None
 
 
