@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from importlib.resources import files
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from gateway.errors import ConfigError, InputError
 from gateway.log import Log
 from gateway.page.access import Access
 from gateway.page.answers import BODY_BYTES_MAX, Answers, Desk
+from gateway.page.manners import careful
 
 log = Log("page")
 
@@ -23,31 +22,22 @@ _STATIC = {
     "/page.css": ("page.css", "text/css"),
     "/words.json": ("words.json", "application/json"),
 }
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class Page:
     """`async with` binds, `run` serves until it is cancelled. `host` and `port` say where; port 0 is any free one.
 
     The page itself tells nothing; what it shows comes from /api with the token of the visit, which the link carries
-    behind `#` and which so never reaches a log or another server. Names other than addresses and `name` are refused,
-    so that no other page can point its own name at this machine.
+    behind `#` and which so never reaches a log or another server. It answers to addresses and to `name` alone.
     """
 
     def __init__(
         self, desk: Desk, host: str, port: int, *, name: str = "localhost", online: Callable[[], bool] = lambda: False
     ) -> None:
-        self._desk, self._host, self._port, self._name = desk, host, port, name
+        self._desk, self._host, self._port = desk, host, port
         self.access = Access()
         self._files: dict[str, tuple[bytes, str]] = {}
-        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._careful])
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[careful(name)])
         app.add_routes([web.get(path, self._file) for path in _STATIC])
         app.add_routes(Answers(desk, self.access, online).routes())
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
@@ -90,28 +80,6 @@ class Page:
     async def _file(self, request: web.Request) -> web.StreamResponse:
         body, kind = self._files[request.path]
         return web.Response(body=body, content_type=kind, charset="utf-8")
-
-    @web.middleware
-    async def _careful(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._known(request.host):
-            return web.Response(status=421, text="this name is not served here\n", headers=_HEADERS)
-        try:
-            response = await handler(request)
-        except web.HTTPException as error:
-            error.headers.update(_HEADERS)
-            raise
-        response.headers.update(_HEADERS)
-        return response
-
-    def _known(self, host: str) -> bool:
-        name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
-        if name == self._name:
-            return True
-        try:
-            ip_address(name)
-        except ValueError:
-            return False
-        return True
 
 
 def _read() -> dict[str, tuple[bytes, str]]:
