@@ -44,6 +44,12 @@ FLEET = """\b
   forecourt sim fleet --vehicles 50 --pki pki --broker mqtt://127.0.0.1:1883
     beside a cloud of yours: forecourt cloud run --identity pki/cloud
 """
+HEAD_UNIT = """\b
+  forecourt sim head-unit --card suv                        a databroker and a parked car with a guest in it
+  forecourt sim head-unit --card city --databroker 127.0.0.1:55555 --no-parked
+  kuksa-client grpc://127.0.0.1:55555                       reads values, presses switches: setValue PATH true
+While it runs in a terminal: speed 30, park, press IsForwardSwitchEngaged, turn PATH VALUE, stall PATH, show.
+"""
 SCOPES = """\b
   forecourt sim token desk.key 'read:Vehicle' > car.jwt       makes desk.key and desk.key.pub when they are missing
   forecourt sim databroker --token-key desk.key.pub
@@ -176,6 +182,20 @@ def fleet(
         _run(run)
     if not all(good):
         raise SystemExit(1)
+
+
+@sim.command("head-unit", epilog=HEAD_UNIT)
+@click.option("--card", default="suv", show_default=True, help="Name or file of a vehicle card.")
+@click.option("--databroker", default="", metavar="HOST:PORT", help="Serve this one [one of its own].")
+@click.option("-p", "--port", type=PORT, default=55_555, show_default=True, help="Of its own databroker; 0: any.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of its own databroker.")
+@click.option("--parked/--no-parked", default=True, help="Tell that the car is parked; no: something else tells.")
+@click.option("--missing", multiple=True, metavar="PATH", help="Build the car without this actuator.")
+def head_unit(**asked: Any) -> None:
+    """Serve the actuators of a car's cabin: travel times, switches, knobs, and what may go wrong."""
+    from simulators.headunit.serving import HeadUnitOptions, serve_head_unit
+
+    _run(lambda stop: serve_head_unit(HeadUnitOptions(**asked), click.echo, stop))
 
 
 @sim.command(epilog=SCOPES)

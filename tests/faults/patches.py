@@ -276,7 +276,7 @@ FAULTS: tuple[Fault, ...] = (
         (Edit("vehicle_agent/cabin/interlocks.py", "if not parked(inputs, now_ms):", "if now_ms < 0:"),),
         (
             "tests/unit/vehicle/cabin/test_interlocks.py",
-            "tests/faults/test_cabin.py::test_two_hours_of_drives_with_faults",
+            "tests/faults/test_cabin.py::test_an_hour_of_drives_with_faults",
         ),
     ),
     Fault(

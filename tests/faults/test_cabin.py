@@ -11,13 +11,13 @@ from vehicle_agent.cabin.outcome import Reason
 
 
 @pytest.mark.timed
-async def test_two_hours_of_drives_with_faults(tmp_path: Path) -> None:
+async def test_an_hour_of_drives_with_faults(tmp_path: Path) -> None:
     """Nothing is ordered while it rolls, is free or says nothing; all stands within 200 ms; no edit without a hand."""
     told: list[tuple[int, int]] = []
-    verdict = await cabin(tmp_path, 2, 1, lambda *done: told.append(done))
-    assert told[-1] == (2, 2)
+    verdict = await cabin(tmp_path, 1, 1, lambda *done: told.append(done))
+    assert told[-1] == (1, 1)
     assert verdict.good, "\n".join([verdict.line(), *verdict.notes])
-    assert verdict.accepted > 400
+    assert verdict.accepted > 200
 
 
 def _never(*_: object) -> Reason:

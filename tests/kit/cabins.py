@@ -156,12 +156,13 @@ async def rig(
     put: Mapping[str, Setting] | None = None,
     begin: bool = True,
     world: World | None = None,
+    private: Catalogue = PRIVATE,
 ) -> AsyncIterator[Rig]:
     """A parked car with a guest in it, whose visit has begun."""
     world = world or World()
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(Databroker(catalogue_for(limits, PRIVATE)))
-        unit = HeadUnit(broker.address, limits, world=world, missing=missing, private=PRIVATE)
+        broker = await stack.enter_async_context(Databroker(catalogue_for(limits, private)))
+        unit = HeadUnit(broker.address, limits, world=world, missing=missing, private=private)
         for path, value in (put or {}).items():
             unit.unit.put(path, value)
         await stack.enter_async_context(unit)
