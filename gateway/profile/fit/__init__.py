@@ -8,6 +8,7 @@ from gateway.profile.fit.leaves import overlay_path
 from gateway.profile.fit.mirrors import from_vss5
 from gateway.profile.fit.paths import group_paths, paths_of
 from gateway.profile.fit.translate import fit, unfit
+from gateway.profile.fit.trial import Trial, attempt, middle_readings, reading
 from gateway.profile.fit.values import Confidence, Fit, Origin, Setting, Target
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Policy",
     "Setting",
     "Target",
+    "Trial",
+    "attempt",
     "card_from_toml",
     "fit",
     "from_vss5",
@@ -30,7 +33,9 @@ __all__ = [
     "learn",
     "load_card",
     "load_cards",
+    "middle_readings",
     "overlay_path",
     "paths_of",
+    "reading",
     "unfit",
 ]
