@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.joining.verbs_place import place, put, remove
 from showroom_agent.joining.verbs_site import hubs, invite, join_desk, pki, revoke
 from showroom_agent.joining.verbs_walk import walk_test, waypoint
 from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
+from showroom_agent.site.verbs import replay, run
 from showroom_agent.tables import carrier_of, judged_lines
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ def site() -> None:
 
 site.add_command(match)
 site.add_command(route)
-for verb in (pki, invite, join_desk, hubs, revoke, waypoint, walk_test):
+site.add_command(run)
+site.add_command(replay)
+for verb in (pki, invite, join_desk, hubs, revoke, place, put, remove, waypoint, walk_test):
     site.add_command(verb)
 
 

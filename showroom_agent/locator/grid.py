@@ -32,6 +32,8 @@ class Grid:
         self.size = self.x.size
         self._weight = self._weights(site, settings)
         self.open = self._weight / self._weight.sum()
+        self.area_m2 = float(self._weight.sum()) * self.cell_m**2
+        """Where one may stand, a blocked cell counting for little."""
         self._walls = site.walls
         self.walk = self._motion(settings.walk_m_s * settings.step_s)
 

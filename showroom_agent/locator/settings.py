@@ -18,8 +18,10 @@ class Settings:
     """Standard deviation of the motion of a person in a second, as a random walk."""
     occupied: float = 0.03
     """How likely one stands in a blocked cell, beside a free one: at the edge of a desk, or the plan is not exact."""
-    jump: float = 1e-4
-    """Chance in a step that the tag is somewhere else altogether: carried off, swapped."""
+    jump_per_m2: float = 4e-6
+    """Chance in a step that the tag is somewhere else altogether, for each square metre where it could be: what a place
+    needs to be taken up again does not depend on how large the floor is."""
+    jump_max: float = 0.01
     overlook: float = 1e-3
     """Cells that are so much less likely than the likeliest are left out, but for each `look_around_steps`."""
     look_around_steps: int = 8

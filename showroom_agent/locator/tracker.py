@@ -28,6 +28,7 @@ class Tracker:
         """Anywhere on the floor."""
         hubs = radio_map.mean_dbm.shape[1]
         self._grid, self._map, self._settings = grid, radio_map, settings
+        self._jump = min(settings.jump_per_m2 * grid.area_m2, settings.jump_max)
         self.belief: Array = grid.open.copy()
         self.gains = Gains(len(radio_map.mean_dbm), settings, radio_map.surveyed)
         self.offsets = Offsets(hubs, settings, radio_map.surveyed)
@@ -43,7 +44,7 @@ class Tracker:
         settings = self._settings
         self.belief = self._grid.walk(self.belief)
         self.belief /= self.belief.sum()
-        self.belief = (self.belief + settings.jump * self._grid.open) / (1 + settings.jump)
+        self.belief = (self.belief + self._jump * self._grid.open) / (1 + self._jump)
         self.offsets.forget()
         self._remember(now_s, heard)
         if heard:
@@ -68,9 +69,12 @@ class Tracker:
         believed, before = self.gains.belief[models, gains], self.belief[cells]
         seen = believed * (evidence @ before)
         after = before * (believed @ evidence)
-        after /= after.sum()
-        self.belief = np.zeros(self._grid.size)
+        # What was not looked at keeps its share: neither better nor worse than what was.
+        share = before.sum()
+        after *= share / after.sum()
         self.belief[cells] = after
+        self.belief /= self.belief.sum()
+        after = after / share
         self.gains.replace(models, gains, seen)
         self._learn(now_s, hubs, level, own, weight, heard_map, after)
 

@@ -86,7 +86,7 @@ class HubHealth(_message.Message):
     def __init__(self, hub: _Optional[str] = ..., boot: _Optional[int] = ..., number: _Optional[int] = ..., boottime_ms: _Optional[int] = ..., wall_us: _Optional[int] = ..., cause: _Optional[str] = ..., recovered: _Optional[bool] = ..., down_ms: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class GuestRequest(_message.Message):
-    __slots__ = ("number", "hello", "fix", "sightings", "wishes", "vehicle", "bye", "signature")
+    __slots__ = ("number", "hello", "fix", "sightings", "wishes", "vehicle", "bye", "forget", "signature")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     FIX_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class GuestRequest(_message.Message):
     WISHES_FIELD_NUMBER: _ClassVar[int]
     VEHICLE_FIELD_NUMBER: _ClassVar[int]
     BYE_FIELD_NUMBER: _ClassVar[int]
+    FORGET_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     number: int
     hello: GuestHello
@@ -102,8 +103,9 @@ class GuestRequest(_message.Message):
     wishes: str
     vehicle: str
     bye: bool
+    forget: bool
     signature: bytes
-    def __init__(self, number: _Optional[int] = ..., hello: _Optional[_Union[GuestHello, _Mapping]] = ..., fix: _Optional[_Union[GpsFix, _Mapping]] = ..., sightings: _Optional[_Union[PhoneSightings, _Mapping]] = ..., wishes: _Optional[str] = ..., vehicle: _Optional[str] = ..., bye: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., hello: _Optional[_Union[GuestHello, _Mapping]] = ..., fix: _Optional[_Union[GpsFix, _Mapping]] = ..., sightings: _Optional[_Union[PhoneSightings, _Mapping]] = ..., wishes: _Optional[str] = ..., vehicle: _Optional[str] = ..., bye: _Optional[bool] = ..., forget: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class GuestHello(_message.Message):
     __slots__ = ("subject", "purposes", "tag", "language", "wishes")
@@ -148,7 +150,7 @@ class BeaconSighting(_message.Message):
     def __init__(self, hub: _Optional[str] = ..., best_dbm: _Optional[int] = ..., mean_dbm: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
 
 class GuestView(_message.Message):
-    __slots__ = ("subject", "number", "refused", "located", "x_m", "y_m", "radius_m", "confidence", "zone", "source", "modes", "text", "remaining_m", "eta_s", "route_m", "vehicle", "percent", "reasons", "points", "accessories", "signature")
+    __slots__ = ("subject", "number", "refused", "located", "x_m", "y_m", "radius_m", "confidence", "zone", "source", "modes", "text", "remaining_m", "eta_s", "route_m", "vehicle", "percent", "reasons", "points", "accessories", "arrived", "signature")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +171,7 @@ class GuestView(_message.Message):
     REASONS_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     ACCESSORIES_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     subject: int
     number: int
@@ -190,5 +193,54 @@ class GuestView(_message.Message):
     reasons: _containers.RepeatedScalarFieldContainer[str]
     points: _containers.RepeatedScalarFieldContainer[str]
     accessories: _containers.RepeatedScalarFieldContainer[str]
+    arrived: _containers.RepeatedScalarFieldContainer[str]
     signature: bytes
-    def __init__(self, subject: _Optional[int] = ..., number: _Optional[int] = ..., refused: _Optional[str] = ..., located: _Optional[bool] = ..., x_m: _Optional[float] = ..., y_m: _Optional[float] = ..., radius_m: _Optional[float] = ..., confidence: _Optional[float] = ..., zone: _Optional[str] = ..., source: _Optional[str] = ..., modes: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., remaining_m: _Optional[float] = ..., eta_s: _Optional[float] = ..., route_m: _Optional[_Iterable[float]] = ..., vehicle: _Optional[str] = ..., percent: _Optional[float] = ..., reasons: _Optional[_Iterable[str]] = ..., points: _Optional[_Iterable[str]] = ..., accessories: _Optional[_Iterable[str]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, subject: _Optional[int] = ..., number: _Optional[int] = ..., refused: _Optional[str] = ..., located: _Optional[bool] = ..., x_m: _Optional[float] = ..., y_m: _Optional[float] = ..., radius_m: _Optional[float] = ..., confidence: _Optional[float] = ..., zone: _Optional[str] = ..., source: _Optional[str] = ..., modes: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., remaining_m: _Optional[float] = ..., eta_s: _Optional[float] = ..., route_m: _Optional[_Iterable[float]] = ..., vehicle: _Optional[str] = ..., percent: _Optional[float] = ..., reasons: _Optional[_Iterable[str]] = ..., points: _Optional[_Iterable[str]] = ..., accessories: _Optional[_Iterable[str]] = ..., arrived: _Optional[_Iterable[str]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class StaffNotice(_message.Message):
+    __slots__ = ("visit", "place", "vehicle", "percent", "signature")
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    VEHICLE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    visit: str
+    place: str
+    vehicle: str
+    percent: float
+    signature: bytes
+    def __init__(self, visit: _Optional[str] = ..., place: _Optional[str] = ..., vehicle: _Optional[str] = ..., percent: _Optional[float] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class SiteEntry(_message.Message):
+    __slots__ = ("at_ms", "header", "frame", "guest", "tick")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    GUEST_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    header: SiteHeader
+    frame: SightingFrame
+    guest: GuestEntry
+    tick: bool
+    def __init__(self, at_ms: _Optional[int] = ..., header: _Optional[_Union[SiteHeader, _Mapping]] = ..., frame: _Optional[_Union[SightingFrame, _Mapping]] = ..., guest: _Optional[_Union[GuestEntry, _Mapping]] = ..., tick: _Optional[bool] = ...) -> None: ...
+
+class SiteHeader(_message.Message):
+    __slots__ = ("version", "wall_at_zero_us", "site")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WALL_AT_ZERO_US_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    wall_at_zero_us: int
+    site: bytes
+    def __init__(self, version: _Optional[int] = ..., wall_at_zero_us: _Optional[int] = ..., site: _Optional[bytes] = ...) -> None: ...
+
+class GuestEntry(_message.Message):
+    __slots__ = ("subject", "request", "purposes")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PURPOSES_FIELD_NUMBER: _ClassVar[int]
+    subject: int
+    request: GuestRequest
+    purposes: int
+    def __init__(self, subject: _Optional[int] = ..., request: _Optional[_Union[GuestRequest, _Mapping]] = ..., purposes: _Optional[int] = ...) -> None: ...

@@ -75,6 +75,7 @@ def test_the_guests_handle_is_classified_wherever_it_stands() -> None:
     assert set(found) == {
         "forecourt.v1.ConsentReference.subject",
         "forecourt.v1.ErasureRequest.subject",
+        "forecourt.v1.GuestEntry.subject",
         "forecourt.v1.GuestHello.subject",
         "forecourt.v1.GuestView.subject",
         "forecourt.v1.WithdrawConsent.subject",

@@ -1,0 +1,1 @@
+"""The site: what it concludes, whom it believes, what it keeps."""
