@@ -41,7 +41,6 @@ class Tracker:
 
     def step(self, now_s: float, heard: Heard) -> None:
         """`heard`: what hubs heard since the last step, each level possible (see plan.bounds)."""
-        settings = self._settings
         self.belief = self._grid.walk(self.belief)
         self.belief /= self.belief.sum()
         self.belief = (self.belief + self._jump * self._grid.open) / (1 + self._jump)
