@@ -6,16 +6,22 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.log import to_stream
 from simulators.demo.options import DemoOptions, NoAt, Outage
 
+if TYPE_CHECKING:
+    from simulators.demo.report import DemoReport
+    from simulators.demo.showroom_report import ShowroomReport
+
 EPILOG = """\b
   forecourt demo                                   watch a drive reach the cloud through an outage
   forecourt demo --replay drive.csv                the same with a recording: field,signal,value,delay
   forecourt demo --withdraw 20:driving_behaviour   the guest says no after 20 seconds
+  forecourt demo --showroom                        a guest is led from the parking lot to the car that fits him
   forecourt demo --broker-port 1883 --plain        then, in another terminal:
     mosquitto_sub -V 5 -p 1883 -t 'forecourt/v1/+/up/#' -v
 """
@@ -44,6 +50,9 @@ EPILOG = """\b
 @click.option("--plain", is_flag=True, help="Send rows in clear fields, so that protoc --decode shows values.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the packaged drive's road.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there as JSON.")
+@click.option(
+    "--showroom", is_flag=True, help="Another story: a guest walks from the parking lot to the car that fits."
+)
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep stores, keys and plan there.")
 def demo(
     headless: bool,
@@ -59,6 +68,7 @@ def demo(
     plain: bool,
     seed: int,
     report: Path | None,
+    showroom: bool,
     keep: Path | None,
 ) -> None:
     """Show the whole way of a drive: databroker, agent, outage, cloud, books.
@@ -68,12 +78,19 @@ def demo(
     what became of every event; the exit code is 0 only if nothing was lost and nothing arrived twice.
     """
     with _folder(keep) as folder:
+        if showroom:
+            _tell(asyncio.run(_walk(folder, broker_kind, seed, headless)), report)
+            return
         options = DemoOptions(
             folder=folder, duration_s=duration, drive_speed=drive_speed, outage=_outage(outage, duration),
             withdraw=NoAt.parse(withdraw) if withdraw is not None else None, replay=replay, vss=vss,
             broker_url=broker_url, broker_port=broker_port, broker_kind=broker_kind, plain=plain, seed=seed,
         )  # fmt: skip
         found = asyncio.run(_run(options, headless))
+    _tell(found, report)
+
+
+def _tell(found: "DemoReport | ShowroomReport", report: Path | None) -> None:
     if report is not None:
         found.write(report)
     for line in found.lines():
@@ -82,7 +99,15 @@ def demo(
         raise SystemExit(1)
 
 
-async def _run(options: DemoOptions, headless: bool):  # type: ignore[no-untyped-def]
+async def _walk(folder: Path, broker_kind: str, seed: int, headless: bool) -> "ShowroomReport":
+    from simulators.demo.showroom import run_showroom
+
+    to_stream("error")
+    say = (lambda _: None) if headless else click.echo
+    return await run_showroom(folder, broker_kind, seed, say)
+
+
+async def _run(options: DemoOptions, headless: bool) -> "DemoReport":
     from simulators.demo.run import run_demo
 
     if headless:
