@@ -7,6 +7,7 @@ through its outbox to the cloud kit. The guest goes where his phone leads him an
 import asyncio
 import json
 import math
+import shutil
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from gateway.wire import sign
 from showroom_agent.example import FOLDER
 from showroom_agent.nav import outline_distance
 from showroom_agent.nav.handover import Plane
+from showroom_agent.plan import load_floor
 from showroom_agent.site.agent import SiteAgent
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.stepper import Step
@@ -41,6 +43,7 @@ from simulators.brokers import DeskBroker, desk_broker
 from simulators.demo.showroom_report import Showroom, ShowroomReport
 from simulators.world import Air, Phone, SimHubs, Walker
 from simulators.world.radio import Place
+from simulators.world.surveyor import survey
 
 START: Final = (8.0, 3.0)
 WISHES: Final = {
@@ -122,7 +125,7 @@ async def run_showroom(
     folder: Path, broker_kind: str, seed: int, say: Say, start: tuple[float, float] = START
 ) -> ShowroomReport:
     """The whole demonstration. Raises ConfigError and LinkError with what to do. `start`: where the guest parks."""
-    parts = await asyncio.to_thread(SiteParts.load, FOLDER)
+    parts = await asyncio.to_thread(_site, folder / "site", seed)
     hubs = [hub.id for hub in parts.floor.site.hubs]
     floor_pki = await asyncio.to_thread(make_dev_pki, folder / "floor", [*hubs, PHONE])
     cloud_pki = await asyncio.to_thread(make_dev_pki, folder / "cloud", [SITE])
@@ -242,6 +245,14 @@ def _send(link: Link, topic: str, payload: bytes) -> None:
     except LinkError:
         return
     taken.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _site(folder: Path, seed: int) -> SiteParts:
+    """The example showroom, surveyed by a technician."""
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    floor = load_floor(folder / "site.geojson")
+    survey(Air(floor, seed), floor, folder / "survey.csv")
+    return SiteParts.load(folder)
 
 
 def _endpoint(broker: DeskBroker) -> Endpoint:
