@@ -52,6 +52,10 @@ class SiteCore:
             else:
                 self.counters["unknown_tag"] += 1
 
+    def knows(self, tag: str) -> bool:
+        """Whether it is a car's or that of a guest on a visit."""
+        return tag in self._by_tag or tag in self.vehicles.tags
+
     def request(self, at_ms: int, subject: int, request: showroom_pb2.GuestRequest) -> None:
         """What a guest's phone says; raises InputError with what to do, and nothing has changed then."""
         which = request.WhichOneof("request")

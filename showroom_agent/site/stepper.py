@@ -53,7 +53,7 @@ class Stepper:
         for one in came:
             if isinstance(one, FrameIn):
                 if self.journal is not None:
-                    self.journal.frame(at_ms, one.frame)
+                    self.journal.frame(at_ms, self._known(one.frame))
                 self.core.frame(at_ms, one.frame)
             else:
                 self._request(found, one)
@@ -65,6 +65,16 @@ class Stepper:
             if guest is not None and phone not in found.views:
                 found.views[phone] = guest_view(guest, self.core.parts.catalogue, self._numbers.get(phone, 0))
         return found
+
+    def _known(self, frame: showroom_pb2.SightingFrame) -> showroom_pb2.SightingFrame:
+        """The frame as the journal may keep it: without tags that are nobody's on a visit, not even any more."""
+        if all(self.core.knows(tag.tag) for tag in frame.tags):
+            return frame
+        kept = showroom_pb2.SightingFrame()
+        kept.CopyFrom(frame)
+        del kept.tags[:]
+        kept.tags.extend(tag for tag in frame.tags if self.core.knows(tag.tag))
+        return kept
 
     def _request(self, found: Step, one: GuestIn) -> None:
         which = one.request.WhichOneof("request")
