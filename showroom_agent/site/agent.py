@@ -4,7 +4,6 @@ The internet may be gone for days: what happens on the floor does not depend on 
 """
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,30 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from forecourt.v1 import showroom_pb2
-
 from gateway.clock import Clock
 from gateway.consent import Consent, Grant
-from gateway.errors import ForecourtError, LinkError
+from gateway.errors import ForecourtError
 from gateway.identity import CloudIdentity
 from gateway.link import Connection, Endpoint, Link, Message
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, Appended, Event, Purpose, PurposeSet, purpose_set, purposes_of
 from gateway.runtime import Agent
-from gateway.wire import sign
 from showroom_agent.site.bounds import EVENTS_WAITING_MAX, STEP_MS
 from showroom_agent.site.derived import OFFERS, Derived
 from showroom_agent.site.inbox import FILTERS, Inbox
 from showroom_agent.site.journal import forget
+from showroom_agent.site.outward import append_to, publish
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.staff import notice
 from showroom_agent.site.stepper import Step, Stepper
 
-VIEW_EXPIRY_S: Final = 10
 EVERYTHING: Final[PurposeSet] = purpose_set(Purpose) & ~WITHOUT_CONSENT
 REFRESH_S: Final = 10.0
-CONTENT_TYPE: Final = "application/x-protobuf"
 log = Log("site")
 
 
@@ -240,13 +234,13 @@ class SiteAgent:
         if connection is None:
             return
         for phone, view in step.views.items():
-            _publish(connection, self._floor.key, f"forecourt/v1/{phone}/down/guest", view)
+            publish(connection, self._floor.key, f"forecourt/v1/{phone}/down/guest", view)
         for subject, guest in self.stepper.core.guests.items():
             told = self._told_staff.get(subject, 0)
             if guest.purposes & OFFERS and len(guest.arrived) > told:
                 for place in guest.arrived[told:]:
                     topic = f"forecourt/v1/{self._floor.name}/down/staff"
-                    _publish(connection, self._floor.key, topic, notice(guest, place))
+                    publish(connection, self._floor.key, topic, notice(guest, place))
                 self._told_staff[subject] = len(guest.arrived)
         for subject in self._told_staff.keys() - self.stepper.core.guests.keys():
             del self._told_staff[subject]
@@ -255,7 +249,7 @@ class SiteAgent:
         journal = self.stepper.journal
         if journal is None or self._journal is None:
             return
-        await asyncio.to_thread(_append_to, self._journal, journal.take())
+        await asyncio.to_thread(append_to, self._journal, journal.take())
         for subject in forgotten:
             await asyncio.to_thread(forget, self._journal, subject)
 
@@ -281,24 +275,3 @@ class SiteAgent:
         self._agent.health.ready["floor"] = lambda: (
             "" if self.status().online else "no connection to the floor's broker"
         )
-
-
-def _publish(connection: Connection, key: Ed25519PrivateKey, topic: str, message: "Told") -> None:
-    try:
-        taken = connection.publish(
-            topic, sign(key, topic, message.SerializeToString()), expiry_s=VIEW_EXPIRY_S, content_type=CONTENT_TYPE
-        )
-    except LinkError:
-        return  # the connection is over or busy: the next step brings another view
-    taken.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-
-Told = showroom_pb2.GuestView | showroom_pb2.StaffNotice
-
-
-def _append_to(path: Path, data: bytes) -> None:
-    if not data:
-        return
-    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(number, "ab") as file:  # noqa: PTH123 - a descriptor, so that the mode is right from the first byte
-        file.write(data)
