@@ -49,15 +49,33 @@ class DatabrokerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CabinSettings:
+    """The actuators of the cabin, which a guest's profile sets through the databroker."""
+
+    card: str = setting("", doc="name of an installed vehicle card; without a card there is no cabin")
+    card_file: Path | None = setting(None, doc="file of a vehicle card, instead of an installed one")
+
+    def mistakes(self) -> Iterator[tuple[str, str, str]]:
+        """A car has one card."""
+        if self.card and self.card_file is not None:
+            yield "card_file", "is a second card", "leave out one of cabin.card and cabin.card_file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleAgentSettings(AgentSettings):
     """A head unit beside a KUKSA databroker."""
 
     vehicle: VehicleSettings = section(VehicleSettings, doc="what the vehicle agent collects")
     databroker: DatabrokerSettings = section(DatabrokerSettings, doc="the KUKSA databroker")
+    cabin: CabinSettings = section(CabinSettings, doc="seat, mirrors, climate, radio, home")
     source: dict[str, object] = free_table(doc="settings of a source that another package brings")
 
     def check_files(self) -> None:
-        """Checks the plan too; raises Mistakes. Blocks: not for the loop."""
+        """Checks the plan and the card too; raises Mistakes and ConfigError. Blocks: not for the loop."""
         from vehicle_agent.plan import PlanFile
 
         PlanFile.read(self.vehicle.plan)
+        if card := self.cabin.card_file or self.cabin.card:
+            from gateway.profile.fit import load_card
+
+            load_card(card)

@@ -73,13 +73,20 @@ async def _run(settings: "VehicleAgentSettings", source: "SignalSource", plan: "
     from gateway.runtime import Agent, options_of
     from gateway.tasks import until_signal
     from vehicle_agent.agent import VehicleAgent
+    from vehicle_agent.cabin import CabinHouse, open_cabin
     from vehicle_agent.metrics import observe
 
     options = await asyncio.to_thread(lambda: options_of(settings, SystemClock()))
+    cabin = await open_cabin(settings, options.clock)
     async with until_signal(), Agent.open(options) as agent:
         reader = VehicleAgent(agent, source, plan, in_flight_events=settings.vehicle.in_flight_events)
         observe(agent.health, reader)
-        await agent.run(reader.run)
+        parts = [reader.run]
+        if cabin is not None:
+            house = CabinHouse(cabin, agent.desk)
+            house.observe(agent.health)
+            parts.append(house.run)
+        await agent.run(*parts)
 
 
 @vehicle.group("plan", epilog=PLANS)

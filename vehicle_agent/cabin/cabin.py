@@ -25,7 +25,7 @@ from vehicle_agent.cabin.views import ApplyTiming, CabinEdit, CabinStatus, Seate
 
 PLANS_KEPT: Final = 64
 EDITS_MAX: Final = 64
-RESTORE_S: Final = 3.0
+RESTORE_S: Final = 2.0
 CONNECT_S: Final = 5.0
 _log = Log("cabin")
 
@@ -175,7 +175,8 @@ class Cabin:
             told |= {path: fresh[path] for path, task in gave.items() if task.result() is Reason.NONE}
             if len(told) < len(wanted) and all(task.result() is not Reason.NONE for task in gave.values()):
                 self._not_restored({path: value for path, value in wanted.items() if path not in told})
-            await asyncio.sleep(0.02)
+            refused = any(task.result() is not Reason.NONE for task in gave.values())
+            await asyncio.sleep(0.2 if refused else 0.02)
 
     def _not_restored(self, wanted: Mapping[str, Setting]) -> None:
         """What belongs to the guest has to go; a fan that stays on is only told."""
