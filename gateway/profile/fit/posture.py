@@ -6,6 +6,7 @@ which each model was drawn, because nobody sits as low in an SUV as in a saloon.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import hypot, radians, sqrt
 from typing import Final
 
@@ -49,6 +50,8 @@ PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 HIP_WEIGHT: Final = 0.2
 CUSHION_LEVER_MM: Final = 80.0
 COLUMN_LEVER_MM: Final = 80.0
+SURE_MM: Final = 5.0
+"""A leg that is missed by no more leaves one best seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,7 @@ def sit(wish: Wish, card: Card, geometry: Geometry) -> Sitting:
     """
     position, height, tilt, recline = (card.actuator(PATHS[field][0]) for field in (LEG, HIP, CUSHION, TORSO))
     ends = [_ends(position), _ends(height), _ends(tilt), _ends(recline, geometry.torso_deg)]
-    start = [(low + high) / 2 for low, high in ends]
-    found = _seat(wish, geometry, start, ends)
+    found = _best_seat(wish, geometry, ends)
     for index, one in ((2, tilt), (1, height)):
         if one is not None:
             found[index] = float(one.snap(found[index]))
@@ -158,29 +160,43 @@ def _ends(actuator: Actuator | None, otherwise: float = 0.0) -> tuple[float, flo
     return (otherwise, otherwise) if actuator is None else actuator.ends
 
 
-def _seat(wish: Wish, geometry: Geometry, start: Sequence[float], ends: Sequence[tuple[float, float]]) -> Vector:
-    turn, lean = radians(SHOULDER_MM), radians(CUSHION_LEVER_MM)
+def _best_seat(wish: Wish, geometry: Geometry, ends: Sequence[tuple[float, float]]) -> Vector:
+    """The seat from the middle; where legs find no room there is more than one hollow, so from the corners too."""
+    middle = [(low + high) / 2 for low, high in ends]
+    found = [_seat(wish, geometry, middle, ends)]
+    if abs(hip_point(geometry, SeatState(*found[0])).leg_mm - wish.leg) > SURE_MM:
+        corners = product(*(set(ends[index]) for index in (1, 2)))
+        found += [_seat(wish, geometry, [found[0][0], height, tilt, found[0][3]], ends) for height, tilt in corners]
+    return min(found, key=lambda at: sum(miss * miss for miss in _missed(wish, geometry, at)[0]))
 
+
+def _seat(wish: Wish, geometry: Geometry, start: Sequence[float], ends: Sequence[tuple[float, float]]) -> Vector:
     def missed(at: Sequence[float]) -> tuple[Vector, list[Vector]]:
-        hip = hip_point(geometry, SeatState(*at))
-        leg = hip.leg_mm
-        ex, ez = hip.x / leg, hip.z / leg
-        ways = (hip.by_position, hip.by_height, hip.by_tilt)
-        residuals = [
-            leg - wish.leg,
-            turn * (at[2] + at[3] - wish.torso),
-            HIP_WEIGHT * (hip.z - wish.hip),
-            lean * (geometry.cushion_deg + at[2] - wish.cushion),
-        ]
-        slopes = [
-            [*(ex * x + ez * z for x, z in ways), 0.0],
-            [0.0, 0.0, turn, turn],
-            [*(HIP_WEIGHT * z for _, z in ways), 0.0],
-            [0.0, 0.0, lean, 0.0],
-        ]
-        return residuals, slopes
+        return _missed(wish, geometry, at)
 
     return least_squares(missed, start, [low for low, _ in ends], [high for _, high in ends])
+
+
+def _missed(wish: Wish, geometry: Geometry, at: Sequence[float]) -> tuple[Vector, list[Vector]]:
+    """What a seat misses of the wish, weighted, and how that changes with its four actuators."""
+    turn, lean = radians(SHOULDER_MM), radians(CUSHION_LEVER_MM)
+    hip = hip_point(geometry, SeatState(*at))
+    leg = hip.leg_mm
+    ex, ez = hip.x / leg, hip.z / leg
+    ways = (hip.by_position, hip.by_height, hip.by_tilt)
+    residuals = [
+        leg - wish.leg,
+        turn * (at[2] + at[3] - wish.torso),
+        HIP_WEIGHT * (hip.z - wish.hip),
+        lean * (geometry.cushion_deg + at[2] - wish.cushion),
+    ]
+    slopes = [
+        [*(ex * x + ez * z for x, z in ways), 0.0],
+        [0.0, 0.0, turn, turn],
+        [*(HIP_WEIGHT * z for _, z in ways), 0.0],
+        [0.0, 0.0, lean, 0.0],
+    ]
+    return residuals, slopes
 
 
 def _wheel(wish: Wish, card: Card, geometry: Geometry, at: tuple[float, float]) -> tuple[float, float]:

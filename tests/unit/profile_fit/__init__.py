@@ -1,0 +1,1 @@
+"""Tests of vehicle cards and of translation between models."""
