@@ -16,6 +16,7 @@ from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
 from showroom_agent.site.verbs import replay, run
 from showroom_agent.tables import carrier_of, judged_lines
+from showroom_agent.views.verbs import plot
 
 if TYPE_CHECKING:
     from showroom_agent.plan import Reading
@@ -46,6 +47,7 @@ site.add_command(match)
 site.add_command(route)
 site.add_command(run)
 site.add_command(replay)
+site.add_command(plot)
 for verb in (pki, invite, join_desk, hubs, revoke, waypoint, walk_test):
     site.add_command(verb)
 

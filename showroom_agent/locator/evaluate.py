@@ -3,15 +3,21 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from showroom_agent.locator.estimate import Estimate
-from showroom_agent.locator.locator import Locator
+from showroom_agent.locator.locator import Locator, Track
 from showroom_agent.plan.readings import Reading
 
 
 def evaluate(
-    locator: Locator, readings: Sequence[Reading], progress: Callable[[float], None] = lambda _: None
+    locator: Locator,
+    readings: Sequence[Reading],
+    progress: Callable[[float], None] = lambda _: None,
+    track: Track | None = None,
 ) -> Iterator[tuple[float, Estimate]]:
-    """Time and estimate at the locator's rate from the first step to the last reading; all readings are of one tag."""
-    step_s, track = locator.settings.step_s, locator.track()
+    """Time and estimate at the locator's rate from the first step to the last reading; all readings are of one tag.
+
+    `track`: a new one of the locator, for whoever wants to look at its belief too.
+    """
+    step_s, track = locator.settings.step_s, track or locator.track()
     if not readings:
         return
     begin = readings[0].t_s if readings[0].t_s < 0 or readings[0].t_s > step_s else 0.0

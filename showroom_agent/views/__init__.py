@@ -1,0 +1,1 @@
+"""Pictures of a floor; must never decide or locate anything."""
