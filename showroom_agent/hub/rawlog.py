@@ -21,6 +21,9 @@ from showroom_agent.radio import Advert
 VERSION = 1
 LINE_CHARS_MAX = 4_096
 STRANGER_BYTES = 8
+SECONDS_MAX = 1e10
+WALL_US_MAX = 1 << 62
+TEXT_CHARS_MAX = 64
 
 
 class Recorder:
@@ -63,20 +66,19 @@ def replay(lines: Iterable[str], watch: Watch) -> Iterator[showroom_pb2.Sighting
     maker: FrameMaker | None = None
     for number, line in enumerate(lines, 1):
         entry = read_line(line, number)
-        if "version" in entry:
+        if "t" not in entry and "version" in entry:
             if entry["version"] != VERSION:
                 raise InputError(f"line {number}: a log of version {entry['version']}; this program reads {VERSION}")
             maker = FrameMaker(str(entry["hub"]), int(entry["boot"], 16), Ears(watch))
             maker.begin(entry["f"], entry["w"])
         elif maker is None:
             raise InputError(f"line {number}: a log begins with its version, hub and boot")
-        elif "f" in entry:
-            state = ScannerState(entry["mode"], entry["fault"])
-            frame = maker.make(entry["f"], entry["w"], state)
+        elif "t" in entry:
+            maker.ears.hear(_advert(entry))
+        else:
+            frame = maker.make(entry["f"], entry["w"], ScannerState(entry["mode"], entry["fault"]))
             if frame is not None:
                 yield frame
-        else:
-            maker.ears.hear(_advert(entry))
 
 
 def read_line(line: str, number: int) -> dict[str, Any]:
@@ -88,26 +90,35 @@ def read_line(line: str, number: int) -> dict[str, Any]:
         if not isinstance(entry, dict):
             raise TypeError
         _advert(entry) if "t" in entry else _mark(entry)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(f"line {number} is no entry of a hub's log") from error
     return entry
 
 
 def _mark(entry: Mapping[str, Any]) -> None:
-    if not isinstance(entry["f"], (int, float)) or not isinstance(entry["w"], int):
-        raise TypeError
+    """Times and texts that a hub can have."""
+    _seconds(entry["f"])
+    if not isinstance(entry["w"], int) or not abs(entry["w"]) < WALL_US_MAX:
+        raise ValueError
     if "version" in entry:
-        int(entry["boot"], 16)
-        str(entry["hub"])
-    elif not isinstance(entry["fault"], str):
-        raise TypeError
+        if not 0 <= int(entry["boot"], 16) < 1 << 64 or not 0 < len(str(entry["hub"])) <= TEXT_CHARS_MAX:
+            raise ValueError
+    elif not isinstance(entry["fault"], str) or len(entry["fault"]) > TEXT_CHARS_MAX:
+        raise ValueError
     else:
         showroom_pb2.ScannerMode.Name(entry["mode"])
 
 
+def _seconds(value: Any) -> float:
+    """A time of CLOCK_BOOTTIME."""
+    if not isinstance(value, (int, float)) or not 0 <= value < SECONDS_MAX:
+        raise ValueError
+    return float(value)
+
+
 def _advert(entry: Mapping[str, Any]) -> Advert:
     """A stranger's address is one that can be of nobody whom we know: a public one, of more than six bytes."""
-    at_s, rssi = float(entry["t"]), None if entry["r"] is None else int(entry["r"])
+    at_s, rssi = _seconds(entry["t"]), None if entry["r"] is None else int(entry["r"])
     if "x" in entry:
         return Advert(bytes.fromhex(entry["x"]), rssi, at_s, random=False)
     manufacturer = {int(company): bytes.fromhex(data) for company, data in entry.get("m", {}).items()}

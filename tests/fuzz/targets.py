@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import zstandard
-from forecourt.v1 import downlink_pb2, event_pb2, record_pb2
+from forecourt.v1 import downlink_pb2, event_pb2, record_pb2, showroom_pb2
 from google.protobuf.message import Message
 
 from gateway.cloud.audit import audit
@@ -26,6 +26,7 @@ from gateway.wire.messages import read_cloud_state, read_command, read_consent_e
 from gateway.wire.seal import Place, aead, seal, unseal
 from gateway.wire.signing import SIGNATURE_BYTES, sign, verify
 from gateway.wire.topics import Topics, parse_up
+from tests.fuzz import floor
 from tests.fuzz.mutate import mutated, reshaped
 from tests.golden.content import present
 from tests.kit.cloudside import Car, Desk
@@ -87,6 +88,13 @@ def targets() -> dict[str, Target]:
         found.append(
             Target(name, [golden[name].payload[:-SIGNATURE_BYTES]], _message(read, golden[name].topic), message)
         )
+    frame = showroom_pb2.SightingFrame(hub="hub-1", boot=7, frame=1, boottime_ms=500)
+    frame.tags.add(tag="car-3", best_dbm=-60, mean_dbm=-62.5, count=2)
+    found += [
+        Target("advert", floor.ADVERTS, floor.advert),
+        Target("sighting_frame", [frame.SerializeToString()], floor.frame, showroom_pb2.SightingFrame),
+        Target("hub_log", floor.LOG, floor.log),
+    ]
     return {target.name: target for target in found}
 
 

@@ -15,8 +15,9 @@ SEED, RUNS_EACH = 20_261_125, 2_000
 RUNS = {"inbox": 300}  # which takes ten times as long as others
 NEVER_READ = {"signature"}
 DECODERS = {
-    "batch", "birth", "cloud_state", "columns_body", "columns_frame", "command", "epoch", "identity_body", "inbox",
-    "receipt", "record", "rows_body", "rows_frame", "seal", "signature", "topic",
+    "advert", "batch", "birth", "cloud_state", "columns_body", "columns_frame", "command", "epoch", "hub_log",
+    "identity_body", "inbox", "receipt", "record", "rows_body", "rows_frame", "seal", "sighting_frame",
+    "signature", "topic",
 }  # fmt: skip
 
 
