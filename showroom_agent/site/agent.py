@@ -19,7 +19,7 @@ from gateway.link import Connection, Endpoint, Link, Message
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, Appended, Event, Purpose, PurposeSet, purpose_set, purposes_of
 from gateway.runtime import Agent
-from showroom_agent.site.bounds import EVENTS_WAITING_MAX, STEP_MS
+from showroom_agent.site.bounds import EVENTS_WAITING_MAX, JOURNAL_BYTES_MAX, STEP_MS
 from showroom_agent.site.derived import OFFERS, Derived
 from showroom_agent.site.inbox import FILTERS, Inbox
 from showroom_agent.site.journal import forget
@@ -249,7 +249,10 @@ class SiteAgent:
         journal = self.stepper.journal
         if journal is None or self._journal is None:
             return
-        await asyncio.to_thread(append_to, self._journal, journal.take())
+        size = await asyncio.to_thread(append_to, self._journal, journal.take())
+        if size > JOURNAL_BYTES_MAX:
+            self.stepper.journal = None
+            log.warning("journal_full", bytes=size, hint="take it away and start the site anew to go on")
         for subject in forgotten:
             await asyncio.to_thread(forget, self._journal, subject)
 

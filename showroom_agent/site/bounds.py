@@ -25,3 +25,5 @@ JOURNAL_ENTRY_BYTES_MAX: Final = 131_072
 WAITING_MAX: Final = 5_000
 """Messages of the floor between two steps; 20 hubs send 20."""
 PHONES_MAX: Final = 10_000
+JOURNAL_BYTES_MAX: Final = 1 << 30
+"""A day and a half of twenty hubs; then nothing more is written."""

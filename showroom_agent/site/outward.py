@@ -27,10 +27,17 @@ def publish(connection: Connection, key: Ed25519PrivateKey, topic: str, message:
     taken.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def append_to(path: Path, data: bytes) -> None:
-    """Appends to a file that is the owner's alone. Blocks."""
+def append_to(path: Path, data: bytes) -> int:
+    """Appends to a file that is the owner's alone; its size then. Blocks."""
     if not data:
-        return
+        return 0
     number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with open(number, "ab") as file:  # noqa: PTH123 - a descriptor, so that the mode is right from the first byte
         file.write(data)
+        return file.tell()
+
+
+def set_aside(path: Path) -> None:
+    """What an earlier run wrote gets another name, in place of what was there before it. Blocks."""
+    if path.exists():
+        path.replace(path.with_name(path.name + ".before"))

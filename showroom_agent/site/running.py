@@ -9,6 +9,7 @@ from gateway.link import Endpoint
 from gateway.runtime import Agent
 from showroom_agent.site.agent import SiteAgent
 from showroom_agent.site.broker import floor_broker
+from showroom_agent.site.outward import set_aside
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.settings import SiteAgentSettings
 
@@ -31,4 +32,6 @@ async def on_floor(settings: SiteAgentSettings, agent: Agent) -> AsyncIterator[S
             url = broker.url
         tls = await asyncio.to_thread(tls_context, floor.tls, agent.clock) if url.startswith("mqtts:") else None
         journal = settings.store.folder / JOURNAL if asked.journal else None
+        if journal is not None:
+            await asyncio.to_thread(set_aside, journal)
         yield SiteAgent(agent, parts, floor, Endpoint.parse(url, tls), journal=journal, visit_s=asked.visit_s)

@@ -11,6 +11,7 @@ from gateway.model import Purpose, purpose_set
 from showroom_agent.site import Derived, SiteCore
 from showroom_agent.site.inbox import FrameIn, GuestIn, Incoming
 from showroom_agent.site.journal import forget, read_journal
+from showroom_agent.site.outward import append_to, set_aside
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.replay import replay
 from showroom_agent.site.stepper import Stepper
@@ -272,3 +273,15 @@ def test_a_journal_of_another_site_or_of_none(tmp_path: Path) -> None:
     other = SiteParts(world.parts.floor, world.parts.locator, world.parts.catalogue, world.parts.places, b"other")
     with pytest.raises(ConfigError, match="another plan"):
         list(replay(other, read_journal(path)))
+
+
+def test_a_new_run_sets_the_journal_of_the_last_aside(tmp_path: Path) -> None:
+    """One journal is one run; the one before is kept, the one before that is not."""
+    path = tmp_path / "journal"
+    set_aside(path)
+    for run in (b"first", b"second", b"third"):
+        set_aside(path)
+        assert append_to(path, run) == len(run)
+    assert path.read_bytes() == b"third"
+    assert (tmp_path / "journal.before").read_bytes() == b"second"
+    assert path.stat().st_mode & 0o777 == 0o600
