@@ -43,7 +43,7 @@ from simulators.brokers import DeskBroker, desk_broker
 from simulators.demo.showroom_report import Showroom, ShowroomReport
 from simulators.world import Air, Phone, SimHubs, Walker
 from simulators.world.radio import Place
-from simulators.world.surveyor import survey
+from simulators.world.surveyor import PITCH_M, survey
 
 START: Final = (8.0, 3.0)
 WISHES: Final = {
@@ -122,10 +122,13 @@ class Walk:
 
 
 async def run_showroom(
-    folder: Path, broker_kind: str, seed: int, say: Say, start: tuple[float, float] = START
+    folder: Path, broker_kind: str, seed: int, say: Say, start: tuple[float, float] = START, pitch_m: float = PITCH_M
 ) -> ShowroomReport:
-    """The whole demonstration. Raises ConfigError and LinkError with what to do. `start`: where the guest parks."""
-    parts = await asyncio.to_thread(_site, folder / "site", seed)
+    """The whole demonstration. Raises ConfigError and LinkError with what to do.
+
+    `start`: where the guest parks; `pitch_m`: between two spots of the survey.
+    """
+    parts = await asyncio.to_thread(_site, folder / "site", seed, pitch_m)
     hubs = [hub.id for hub in parts.floor.site.hubs]
     floor_pki = await asyncio.to_thread(make_dev_pki, folder / "floor", [*hubs, PHONE])
     cloud_pki = await asyncio.to_thread(make_dev_pki, folder / "cloud", [SITE])
@@ -247,11 +250,11 @@ def _send(link: Link, topic: str, payload: bytes) -> None:
     taken.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _site(folder: Path, seed: int) -> SiteParts:
+def _site(folder: Path, seed: int, pitch_m: float) -> SiteParts:
     """The example showroom, surveyed by a technician."""
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     floor = load_floor(folder / "site.geojson")
-    survey(Air(floor, seed), floor, folder / "survey.csv")
+    survey(Air(floor, seed), floor, folder / "survey.csv", pitch_m)
     return SiteParts.load(folder)
 
 
