@@ -32,6 +32,7 @@ NAMES = (
     "volume",
     "positions",
     "hub",
+    "radio",
 )
 TRIES = 2
 """How often a round is tried that does not count."""
