@@ -4,6 +4,7 @@ After Kulkarni, Demirbas et al., "Logical Physical Clocks" (OPODIS 2014): the la
 seen so far, and a counter where wall time has not moved on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,19 +57,31 @@ def stamp_after(now_ms: int, seen: Hlc | None, node: str) -> Hlc:
 
 @dataclass(slots=True)
 class HlcClock:
-    """A node's clock. `last` is what it gave or saw at last."""
+    """A node's clock. `last` is what it gave or saw at last, `heard` the latest of others that it believed."""
 
     node: str
     last: Hlc = ZERO
+    heard: Hlc = ZERO
 
     def stamp(self, now_ms: int) -> Hlc:
         """A stamp above all that this node gave or saw."""
         self.last = stamp_after(now_ms, self.last, self.node)
         return self.last
 
-    def saw(self, stamp: Hlc, now_ms: int) -> bool:
-        """Takes a stamp of another node in; False where it is too far ahead to be believed, which changes nothing."""
-        if stamp.ahead_ms(now_ms) > AHEAD_MS_MAX:
+    def saw(self, stamp: Hlc, now_ms: int | None = None) -> bool:
+        """Takes a stamp of another node in; False where it is too far ahead to be believed, which changes nothing.
+
+        Without `now_ms` it is believed: a device that does not know the time yet believes the authority, which judged.
+        """
+        if now_ms is not None and stamp.ahead_ms(now_ms) > AHEAD_MS_MAX:
             return False
+        self.heard = max(self.heard, stamp)
         self.last = max(self.last, stamp)
         return True
+
+    def corrected(self, stamps: Iterable[Hlc]) -> None:
+        """Own stamps of a wrong clock are void; `stamps` are those that took their place, none where none is kept.
+
+        Without this a clock that was a year ahead for a minute would stamp a year ahead for a year.
+        """
+        self.last = max([self.heard, *stamps])

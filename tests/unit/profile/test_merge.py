@@ -52,7 +52,7 @@ class Replica:
         """Another copy is merged in; its stamps are seen."""
         self.document = merge(self.document, other).document
         for one in other.registers.values():
-            self.clock.last = max(self.clock.last, one.hlc)
+            self.clock.saw(one.hlc)
 
 
 def bounds(key: str) -> tuple[float, float]:
