@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from forecourt.v1 import classification_pb2 as forecourt_dot_v1_dot_classification__pb2
 from forecourt.v1 import consent_pb2 as forecourt_dot_v1_dot_consent__pb2
+from forecourt.v1 import profile_pb2 as forecourt_dot_v1_dot_profile__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66orecourt/v1/control.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/consent.proto\"\xe1\x02\n\rControlRecord\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12 \n\x03gap\x18\x02 \x01(\x0b\x32\x11.forecourt.v1.GapH\x00\x12+\n\x05reply\x18\x03 \x01(\x0b\x32\x1a.forecourt.v1.CommandReplyH\x00\x12/\n\x07\x65rasure\x18\x04 \x01(\x0b\x32\x1c.forecourt.v1.ErasureRequestH\x00\x12*\n\x08\x63ounters\x18\x05 \x01(\x0b\x32\x16.forecourt.v1.CountersH\x00\x12.\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x1b.forecourt.v1.ConsentChangeH\x00\x12+\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x1a.forecourt.v1.ConsentFetchH\x00\x12.\n\x07session\x18\x08 \x01(\x0b\x32\x1b.forecourt.v1.SessionReportH\x00\x42\x08\n\x06record\">\n\x0e\x43ontrolRecords\x12,\n\x07records\x18\x01 \x03(\x0b\x32\x1b.forecourt.v1.ControlRecord\"$\n\x05Range\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"r\n\x03Gap\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12#\n\x06ranges\x18\x03 \x03(\x0b\x32\x13.forecourt.v1.Range\x12\'\n\x06reason\x18\x04 \x01(\x0e\x32\x17.forecourt.v1.GapReason\"j\n\x0c\x43ommandReply\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x06\x12)\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.forecourt.v1.CommandStage\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06result\x18\x04 \x01(\x0c\"*\n\nStreamHead\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\x04\"\x8c\x01\n\x0e\x45rasureRequest\x12\n\n\x02id\x18\x01 \x01(\x06\x12$\n\x07subject\x18\x02 \x01(\x06\x42\x13\xca\xf3\x18\x0f\x08\x03\x12\x0b\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x12\x10\n\x08purposes\x18\x03 \x03(\r\x12\'\n\x05heads\x18\x04 \x03(\x0b\x32\x18.forecourt.v1.StreamHead\x12\r\n\x05\x65poch\x18\x05 \x01(\x06\"m\n\x08\x43ounters\x12\x32\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\".forecourt.v1.Counters.CountsEntry\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*\xe8\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12GAP_REASON_EXPIRED\x10\x01\x12\x16\n\x12GAP_REASON_EVICTED\x10\x02\x12\x16\n\x12GAP_REASON_REVOKED\x10\x03\x12\x16\n\x12GAP_REASON_CORRUPT\x10\x04\x12\x1a\n\x16GAP_REASON_QUARANTINED\x10\x05\x12\x14\n\x10GAP_REASON_WIPED\x10\x06\x12\x14\n\x10GAP_REASON_MOVED\x10\x07\x12\x17\n\x13GAP_REASON_REPEATED\x10\x08*\x96\x01\n\x0c\x43ommandStage\x12\x1d\n\x19\x43OMMAND_STAGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OMMAND_STAGE_ACCEPTED\x10\x01\x12\x19\n\x15\x43OMMAND_STAGE_RUNNING\x10\x02\x12\x16\n\x12\x43OMMAND_STAGE_DONE\x10\x03\x12\x18\n\x14\x43OMMAND_STAGE_FAILED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66orecourt/v1/control.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/consent.proto\x1a\x1a\x66orecourt/v1/profile.proto\"\x92\x03\n\rControlRecord\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12 \n\x03gap\x18\x02 \x01(\x0b\x32\x11.forecourt.v1.GapH\x00\x12+\n\x05reply\x18\x03 \x01(\x0b\x32\x1a.forecourt.v1.CommandReplyH\x00\x12/\n\x07\x65rasure\x18\x04 \x01(\x0b\x32\x1c.forecourt.v1.ErasureRequestH\x00\x12*\n\x08\x63ounters\x18\x05 \x01(\x0b\x32\x16.forecourt.v1.CountersH\x00\x12.\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x1b.forecourt.v1.ConsentChangeH\x00\x12+\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x1a.forecourt.v1.ConsentFetchH\x00\x12.\n\x07session\x18\x08 \x01(\x0b\x32\x1b.forecourt.v1.SessionReportH\x00\x12/\n\x07profile\x18\t \x01(\x0b\x32\x1c.forecourt.v1.ProfileRequestH\x00\x42\x08\n\x06record\">\n\x0e\x43ontrolRecords\x12,\n\x07records\x18\x01 \x03(\x0b\x32\x1b.forecourt.v1.ControlRecord\"$\n\x05Range\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"r\n\x03Gap\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12#\n\x06ranges\x18\x03 \x03(\x0b\x32\x13.forecourt.v1.Range\x12\'\n\x06reason\x18\x04 \x01(\x0e\x32\x17.forecourt.v1.GapReason\"j\n\x0c\x43ommandReply\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x06\x12)\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.forecourt.v1.CommandStage\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06result\x18\x04 \x01(\x0c\"*\n\nStreamHead\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\x04\"\x8c\x01\n\x0e\x45rasureRequest\x12\n\n\x02id\x18\x01 \x01(\x06\x12$\n\x07subject\x18\x02 \x01(\x06\x42\x13\xca\xf3\x18\x0f\x08\x03\x12\x0b\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x12\x10\n\x08purposes\x18\x03 \x03(\r\x12\'\n\x05heads\x18\x04 \x03(\x0b\x32\x18.forecourt.v1.StreamHead\x12\r\n\x05\x65poch\x18\x05 \x01(\x06\"m\n\x08\x43ounters\x12\x32\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\".forecourt.v1.Counters.CountsEntry\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*\xe8\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12GAP_REASON_EXPIRED\x10\x01\x12\x16\n\x12GAP_REASON_EVICTED\x10\x02\x12\x16\n\x12GAP_REASON_REVOKED\x10\x03\x12\x16\n\x12GAP_REASON_CORRUPT\x10\x04\x12\x1a\n\x16GAP_REASON_QUARANTINED\x10\x05\x12\x14\n\x10GAP_REASON_WIPED\x10\x06\x12\x14\n\x10GAP_REASON_MOVED\x10\x07\x12\x17\n\x13GAP_REASON_REPEATED\x10\x08*\x96\x01\n\x0c\x43ommandStage\x12\x1d\n\x19\x43OMMAND_STAGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OMMAND_STAGE_ACCEPTED\x10\x01\x12\x19\n\x15\x43OMMAND_STAGE_RUNNING\x10\x02\x12\x16\n\x12\x43OMMAND_STAGE_DONE\x10\x03\x12\x18\n\x14\x43OMMAND_STAGE_FAILED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ERASUREREQUEST'].fields_by_name['subject']._serialized_options = b'\312\363\030\017\010\003\022\013\001\002\003\004\005\006\007\010\t\n\013'
   _globals['_COUNTERS_COUNTSENTRY']._loaded_options = None
   _globals['_COUNTERS_COUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_GAPREASON']._serialized_start=1088
-  _globals['_GAPREASON']._serialized_end=1320
-  _globals['_COMMANDSTAGE']._serialized_start=1323
-  _globals['_COMMANDSTAGE']._serialized_end=1473
-  _globals['_CONTROLRECORD']._serialized_start=108
-  _globals['_CONTROLRECORD']._serialized_end=461
-  _globals['_CONTROLRECORDS']._serialized_start=463
-  _globals['_CONTROLRECORDS']._serialized_end=525
-  _globals['_RANGE']._serialized_start=527
-  _globals['_RANGE']._serialized_end=563
-  _globals['_GAP']._serialized_start=565
-  _globals['_GAP']._serialized_end=679
-  _globals['_COMMANDREPLY']._serialized_start=681
-  _globals['_COMMANDREPLY']._serialized_end=787
-  _globals['_STREAMHEAD']._serialized_start=789
-  _globals['_STREAMHEAD']._serialized_end=831
-  _globals['_ERASUREREQUEST']._serialized_start=834
-  _globals['_ERASUREREQUEST']._serialized_end=974
-  _globals['_COUNTERS']._serialized_start=976
-  _globals['_COUNTERS']._serialized_end=1085
-  _globals['_COUNTERS_COUNTSENTRY']._serialized_start=1040
-  _globals['_COUNTERS_COUNTSENTRY']._serialized_end=1085
+  _globals['_GAPREASON']._serialized_start=1165
+  _globals['_GAPREASON']._serialized_end=1397
+  _globals['_COMMANDSTAGE']._serialized_start=1400
+  _globals['_COMMANDSTAGE']._serialized_end=1550
+  _globals['_CONTROLRECORD']._serialized_start=136
+  _globals['_CONTROLRECORD']._serialized_end=538
+  _globals['_CONTROLRECORDS']._serialized_start=540
+  _globals['_CONTROLRECORDS']._serialized_end=602
+  _globals['_RANGE']._serialized_start=604
+  _globals['_RANGE']._serialized_end=640
+  _globals['_GAP']._serialized_start=642
+  _globals['_GAP']._serialized_end=756
+  _globals['_COMMANDREPLY']._serialized_start=758
+  _globals['_COMMANDREPLY']._serialized_end=864
+  _globals['_STREAMHEAD']._serialized_start=866
+  _globals['_STREAMHEAD']._serialized_end=908
+  _globals['_ERASUREREQUEST']._serialized_start=911
+  _globals['_ERASUREREQUEST']._serialized_end=1051
+  _globals['_COUNTERS']._serialized_start=1053
+  _globals['_COUNTERS']._serialized_end=1162
+  _globals['_COUNTERS_COUNTSENTRY']._serialized_start=1117
+  _globals['_COUNTERS_COUNTSENTRY']._serialized_end=1162
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from forecourt.v1 import classification_pb2 as _classification_pb2
 from forecourt.v1 import consent_pb2 as _consent_pb2
+from forecourt.v1 import profile_pb2 as _profile_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -44,7 +45,7 @@ COMMAND_STAGE_DONE: CommandStage
 COMMAND_STAGE_FAILED: CommandStage
 
 class ControlRecord(_message.Message):
-    __slots__ = ("at_us", "gap", "reply", "erasure", "counters", "consent", "fetch", "session")
+    __slots__ = ("at_us", "gap", "reply", "erasure", "counters", "consent", "fetch", "session", "profile")
     AT_US_FIELD_NUMBER: _ClassVar[int]
     GAP_FIELD_NUMBER: _ClassVar[int]
     REPLY_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +54,7 @@ class ControlRecord(_message.Message):
     CONSENT_FIELD_NUMBER: _ClassVar[int]
     FETCH_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     at_us: int
     gap: Gap
     reply: CommandReply
@@ -61,7 +63,8 @@ class ControlRecord(_message.Message):
     consent: _consent_pb2.ConsentChange
     fetch: _consent_pb2.ConsentFetch
     session: _consent_pb2.SessionReport
-    def __init__(self, at_us: _Optional[int] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., reply: _Optional[_Union[CommandReply, _Mapping]] = ..., erasure: _Optional[_Union[ErasureRequest, _Mapping]] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., consent: _Optional[_Union[_consent_pb2.ConsentChange, _Mapping]] = ..., fetch: _Optional[_Union[_consent_pb2.ConsentFetch, _Mapping]] = ..., session: _Optional[_Union[_consent_pb2.SessionReport, _Mapping]] = ...) -> None: ...
+    profile: _profile_pb2.ProfileRequest
+    def __init__(self, at_us: _Optional[int] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., reply: _Optional[_Union[CommandReply, _Mapping]] = ..., erasure: _Optional[_Union[ErasureRequest, _Mapping]] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., consent: _Optional[_Union[_consent_pb2.ConsentChange, _Mapping]] = ..., fetch: _Optional[_Union[_consent_pb2.ConsentFetch, _Mapping]] = ..., session: _Optional[_Union[_consent_pb2.SessionReport, _Mapping]] = ..., profile: _Optional[_Union[_profile_pb2.ProfileRequest, _Mapping]] = ...) -> None: ...
 
 class ControlRecords(_message.Message):
     __slots__ = ("records",)

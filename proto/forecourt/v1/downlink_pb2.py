@@ -26,7 +26,7 @@ from forecourt.v1 import classification_pb2 as forecourt_dot_v1_dot_classificati
 from forecourt.v1 import control_pb2 as forecourt_dot_v1_dot_control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66orecourt/v1/downlink.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/control.proto\"a\n\rStreamReceipt\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12\r\n\x05\x66loor\x18\x03 \x01(\x04\x12\"\n\x05\x61\x62ove\x18\x04 \x03(\x0b\x32\x13.forecourt.v1.Range\"\x80\x01\n\rStreamRefusal\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12#\n\x06ranges\x18\x03 \x03(\x0b\x32\x13.forecourt.v1.Range\x12+\n\x06reason\x18\x04 \x01(\x0e\x32\x1b.forecourt.v1.RefusalReason\"\x8d\x02\n\x07Receipt\x12\x12\n\ncloud_boot\x18\x01 \x01(\x06\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12,\n\x07streams\x18\x03 \x03(\x0b\x32\x1b.forecourt.v1.StreamReceipt\x12\x1c\n\x14unknown_dictionaries\x18\x04 \x03(\x06\x12\x17\n\x0funknown_records\x18\x06 \x03(\t\x12,\n\x07refused\x18\x07 \x03(\x0b\x32\x1b.forecourt.v1.StreamRefusal\x12\x15\n\rdoubted_epoch\x18\x08 \x01(\x06\x12\r\n\x05\x62irth\x18\t \x01(\x06\x12\x12\n\nunreadable\x18\n \x03(\x06\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"C\n\nCloudState\x12\x12\n\ncloud_boot\x18\x01 \x01(\x06\x12\x0e\n\x06online\x18\x02 \x01(\x08\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"~\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tissued_us\x18\x03 \x01(\x03\x12\x14\n\x0cnot_after_us\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ounter\x18\x05 \x01(\x04\x12\x0c\n\x04\x62ody\x18\x06 \x01(\x0c\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"Q\n\x0cResendEvents\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12\"\n\x05range\x18\x03 \x01(\x0b\x32\x13.forecourt.v1.Range\"I\n\x0fWithdrawConsent\x12$\n\x07subject\x18\x01 \x01(\x06\x42\x13\xca\xf3\x18\x0f\x08\x03\x12\x0b\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x12\x10\n\x08purposes\x18\x02 \x03(\r\"0\n\x0c\x43onsentEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"\xd0\x01\n\x0b\x44\x65viceState\x12\x0e\n\x06online\x18\x01 \x01(\x08\x12\x0c\n\x04\x62oot\x18\x02 \x01(\x06\x12\x0f\n\x07\x63onnect\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12*\n\x05heads\x18\x07 \x03(\x0b\x32\x1b.forecourt.v1.StreamReceipt\x12\r\n\x05\x62irth\x18\x08 \x01(\x06\x12\x0e\n\x06\x62irths\x18\t \x03(\x06\x12\x11\n\tsignature\x18\x0f \x01(\x0c*j\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUSAL_REASON_UNREADABLE\x10\x01\x12\x1a\n\x16REFUSAL_REASON_CONSENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66orecourt/v1/downlink.proto\x12\x0c\x66orecourt.v1\x1a!forecourt/v1/classification.proto\x1a\x1a\x66orecourt/v1/control.proto\"a\n\rStreamReceipt\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12\r\n\x05\x66loor\x18\x03 \x01(\x04\x12\"\n\x05\x61\x62ove\x18\x04 \x03(\x0b\x32\x13.forecourt.v1.Range\"\x80\x01\n\rStreamRefusal\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12#\n\x06ranges\x18\x03 \x03(\x0b\x32\x13.forecourt.v1.Range\x12+\n\x06reason\x18\x04 \x01(\x0e\x32\x1b.forecourt.v1.RefusalReason\"\x8d\x02\n\x07Receipt\x12\x12\n\ncloud_boot\x18\x01 \x01(\x06\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12,\n\x07streams\x18\x03 \x03(\x0b\x32\x1b.forecourt.v1.StreamReceipt\x12\x1c\n\x14unknown_dictionaries\x18\x04 \x03(\x06\x12\x17\n\x0funknown_records\x18\x06 \x03(\t\x12,\n\x07refused\x18\x07 \x03(\x0b\x32\x1b.forecourt.v1.StreamRefusal\x12\x15\n\rdoubted_epoch\x18\x08 \x01(\x06\x12\r\n\x05\x62irth\x18\t \x01(\x06\x12\x12\n\nunreadable\x18\n \x03(\x06\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"U\n\nCloudState\x12\x12\n\ncloud_boot\x18\x01 \x01(\x06\x12\x0e\n\x06online\x18\x02 \x01(\x08\x12\x10\n\x08seal_key\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"~\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tissued_us\x18\x03 \x01(\x03\x12\x14\n\x0cnot_after_us\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ounter\x18\x05 \x01(\x04\x12\x0c\n\x04\x62ody\x18\x06 \x01(\x0c\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"Q\n\x0cResendEvents\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x0e\n\x06stream\x18\x02 \x01(\r\x12\"\n\x05range\x18\x03 \x01(\x0b\x32\x13.forecourt.v1.Range\"I\n\x0fWithdrawConsent\x12$\n\x07subject\x18\x01 \x01(\x06\x42\x13\xca\xf3\x18\x0f\x08\x03\x12\x0b\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x12\x10\n\x08purposes\x18\x02 \x03(\r\"0\n\x0c\x43onsentEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x11\n\tsignature\x18\x0f \x01(\x0c\"\xd0\x01\n\x0b\x44\x65viceState\x12\x0e\n\x06online\x18\x01 \x01(\x08\x12\x0c\n\x04\x62oot\x18\x02 \x01(\x06\x12\x0f\n\x07\x63onnect\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12*\n\x05heads\x18\x07 \x03(\x0b\x32\x1b.forecourt.v1.StreamReceipt\x12\r\n\x05\x62irth\x18\x08 \x01(\x06\x12\x0e\n\x06\x62irths\x18\t \x03(\x06\x12\x11\n\tsignature\x18\x0f \x01(\x0c*j\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUSAL_REASON_UNREADABLE\x10\x01\x12\x1a\n\x16REFUSAL_REASON_CONSENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WITHDRAWCONSENT'].fields_by_name['subject']._loaded_options = None
   _globals['_WITHDRAWCONSENT'].fields_by_name['subject']._serialized_options = b'\312\363\030\017\010\003\022\013\001\002\003\004\005\006\007\010\t\n\013'
-  _globals['_REFUSALREASON']._serialized_start=1226
-  _globals['_REFUSALREASON']._serialized_end=1332
+  _globals['_REFUSALREASON']._serialized_start=1244
+  _globals['_REFUSALREASON']._serialized_end=1350
   _globals['_STREAMRECEIPT']._serialized_start=108
   _globals['_STREAMRECEIPT']._serialized_end=205
   _globals['_STREAMREFUSAL']._serialized_start=208
@@ -44,15 +44,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT']._serialized_start=339
   _globals['_RECEIPT']._serialized_end=608
   _globals['_CLOUDSTATE']._serialized_start=610
-  _globals['_CLOUDSTATE']._serialized_end=677
-  _globals['_COMMAND']._serialized_start=679
-  _globals['_COMMAND']._serialized_end=805
-  _globals['_RESENDEVENTS']._serialized_start=807
-  _globals['_RESENDEVENTS']._serialized_end=888
-  _globals['_WITHDRAWCONSENT']._serialized_start=890
-  _globals['_WITHDRAWCONSENT']._serialized_end=963
-  _globals['_CONSENTEPOCH']._serialized_start=965
-  _globals['_CONSENTEPOCH']._serialized_end=1013
-  _globals['_DEVICESTATE']._serialized_start=1016
-  _globals['_DEVICESTATE']._serialized_end=1224
+  _globals['_CLOUDSTATE']._serialized_end=695
+  _globals['_COMMAND']._serialized_start=697
+  _globals['_COMMAND']._serialized_end=823
+  _globals['_RESENDEVENTS']._serialized_start=825
+  _globals['_RESENDEVENTS']._serialized_end=906
+  _globals['_WITHDRAWCONSENT']._serialized_start=908
+  _globals['_WITHDRAWCONSENT']._serialized_end=981
+  _globals['_CONSENTEPOCH']._serialized_start=983
+  _globals['_CONSENTEPOCH']._serialized_end=1031
+  _globals['_DEVICESTATE']._serialized_start=1034
+  _globals['_DEVICESTATE']._serialized_end=1242
 # @@protoc_insertion_point(module_scope)

@@ -67,14 +67,16 @@ class Receipt(_message.Message):
     def __init__(self, cloud_boot: _Optional[int] = ..., number: _Optional[int] = ..., streams: _Optional[_Iterable[_Union[StreamReceipt, _Mapping]]] = ..., unknown_dictionaries: _Optional[_Iterable[int]] = ..., unknown_records: _Optional[_Iterable[str]] = ..., refused: _Optional[_Iterable[_Union[StreamRefusal, _Mapping]]] = ..., doubted_epoch: _Optional[int] = ..., birth: _Optional[int] = ..., unreadable: _Optional[_Iterable[int]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloudState(_message.Message):
-    __slots__ = ("cloud_boot", "online", "signature")
+    __slots__ = ("cloud_boot", "online", "seal_key", "signature")
     CLOUD_BOOT_FIELD_NUMBER: _ClassVar[int]
     ONLINE_FIELD_NUMBER: _ClassVar[int]
+    SEAL_KEY_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     cloud_boot: int
     online: bool
+    seal_key: bytes
     signature: bytes
-    def __init__(self, cloud_boot: _Optional[int] = ..., online: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, cloud_boot: _Optional[int] = ..., online: _Optional[bool] = ..., seal_key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("id", "kind", "issued_us", "not_after_us", "counter", "body", "signature")

@@ -1,4 +1,5 @@
 from forecourt.v1 import classification_pb2 as _classification_pb2
+from forecourt.v1 import profile_pb2 as _profile_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -9,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Record(_message.Message):
-    __slots__ = ("trip", "link", "zone_visit", "arrival", "vehicle_presence", "match", "new_interest")
+    __slots__ = ("trip", "link", "zone_visit", "arrival", "vehicle_presence", "match", "new_interest", "profile")
     TRIP_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
     ZONE_VISIT_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +18,7 @@ class Record(_message.Message):
     VEHICLE_PRESENCE_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     NEW_INTEREST_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     trip: Trip
     link: IdentityLink
     zone_visit: ZoneVisit
@@ -24,7 +26,8 @@ class Record(_message.Message):
     vehicle_presence: VehiclePresence
     match: Match
     new_interest: NewInterest
-    def __init__(self, trip: _Optional[_Union[Trip, _Mapping]] = ..., link: _Optional[_Union[IdentityLink, _Mapping]] = ..., zone_visit: _Optional[_Union[ZoneVisit, _Mapping]] = ..., arrival: _Optional[_Union[Arrival, _Mapping]] = ..., vehicle_presence: _Optional[_Union[VehiclePresence, _Mapping]] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., new_interest: _Optional[_Union[NewInterest, _Mapping]] = ...) -> None: ...
+    profile: _profile_pb2.SealedProfile
+    def __init__(self, trip: _Optional[_Union[Trip, _Mapping]] = ..., link: _Optional[_Union[IdentityLink, _Mapping]] = ..., zone_visit: _Optional[_Union[ZoneVisit, _Mapping]] = ..., arrival: _Optional[_Union[Arrival, _Mapping]] = ..., vehicle_presence: _Optional[_Union[VehiclePresence, _Mapping]] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., new_interest: _Optional[_Union[NewInterest, _Mapping]] = ..., profile: _Optional[_Union[_profile_pb2.SealedProfile, _Mapping]] = ...) -> None: ...
 
 class Trip(_message.Message):
     __slots__ = ("id", "phase", "distance_m")

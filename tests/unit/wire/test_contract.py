@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from forecourt.v1 import classification_pb2, control_pb2, downlink_pb2, event_pb2, record_pb2, showroom_pb2
+from forecourt.v1 import (
+    classification_pb2,
+    control_pb2,
+    downlink_pb2,
+    event_pb2,
+    profile_pb2,
+    record_pb2,
+    showroom_pb2,
+)
 from google.protobuf.descriptor import Descriptor
 
 from gateway import model
@@ -16,7 +24,7 @@ from gateway.consent.fields import check_contract, classification
 from gateway.model import DataTier, Purpose
 
 PROTO = Path(__file__).resolve().parents[3] / "proto"
-OURS = (classification_pb2, control_pb2, downlink_pb2, event_pb2, record_pb2, showroom_pb2)
+OURS = (classification_pb2, control_pb2, downlink_pb2, event_pb2, profile_pb2, record_pb2, showroom_pb2)
 TWINS: list[tuple[Any, Any]] = [
     (model.Stream, event_pb2.Stream),
     (model.ValueType, event_pb2.ValueType),
@@ -78,6 +86,9 @@ def test_the_guests_handle_is_classified_wherever_it_stands() -> None:
         "forecourt.v1.GuestEntry.subject",
         "forecourt.v1.GuestHello.subject",
         "forecourt.v1.GuestView.subject",
+        "forecourt.v1.ProfileAnswer.subject",
+        "forecourt.v1.ProfileChanged.subject",
+        "forecourt.v1.ProfileRequest.subject",
         "forecourt.v1.WithdrawConsent.subject",
     }
     assert set(found.values()) == {(DataTier.PERSONAL, needs)}
