@@ -151,6 +151,25 @@ CONSENT_FETCH_AGAIN_S: Final = 5.0
 """Between two requests of a device for what is in force."""
 CONSENT_FETCHES_MAX: Final = 64
 
+# Accounts of another service
+ACCOUNT_TOKEN_BYTES_MAX: Final = 8_192
+ACCOUNT_LEEWAY_S: Final = 30.0
+"""By so much the provider's clock and ours may differ."""
+ACCOUNT_LIFE_MAX_S: Final = 86_400.0
+"""Between a token's issue and its end; a longer one is refused."""
+ACCOUNT_ISSUERS_MAX: Final = 16
+ACCOUNT_KEYS_MAX: Final = 64
+ACCOUNT_KEYS_BYTES_MAX: Final = 262_144
+ACCOUNT_KEYS_TIMEOUT_S: Final = 5.0
+"""For connection, TLS and the whole answer together; the look-up of the name comes before."""
+ACCOUNT_KEYS_AGAIN_S: Final = 60.0
+"""Between two fetches of a provider's keys, whatever tokens name."""
+ACCOUNT_KEYS_RETRY_S: Final = 5.0
+"""The same while there is no key at all."""
+ACCOUNT_KEYS_FRESH_S: Final = 3_600.0
+ACCOUNT_KEYS_AGE_MAX_S: Final = 86_400.0
+"""Keys that could not be fetched again for so long are not used any more."""
+
 # The door
 DOOR_LINE_BYTES_MAX: Final = 65_536
 DOOR_ANSWER_BYTES_MAX: Final = 64 << 20

@@ -1,0 +1,46 @@
+"""Accounts for tests: keys that are made once, claims that are good, a provider's file of keys."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gateway.clock import BUILD_TIME_US, ManualClock
+from gateway.cloud.profile.accounts import Accounts
+from gateway.cloud.profile.accounts_settings import IssuerSettings
+from simulators.openid.keys import SigningKey, key_set
+
+ISSUER = "https://id.brand.example"
+OTHER = "https://id.other.example"
+CLIENT = "forecourt-cloud"
+SUBJECT = "jan.canary@mail.example"
+SECRET = bytes(range(32))
+NOW_S = BUILD_TIME_US // 1_000_000
+NONCE = "nonce-of-this-sign-in"
+
+
+def signing_key(kid: str, algorithm: str = "ES256", rsa_bits: int = 2_048) -> SigningKey:
+    """The same key for the same words."""
+    return _made(kid, algorithm, rsa_bits)
+
+
+_made = cache(SigningKey.make)
+
+
+def claims(**changed: Any) -> dict[str, Any]:
+    """Claims of a good token, with some of them changed; None takes one out."""
+    good = {"iss": ISSUER, "sub": SUBJECT, "aud": CLIENT, "iat": NOW_S, "exp": NOW_S + 300, "nonce": NONCE}
+    return {name: value for name, value in {**good, **changed}.items() if value is not None}
+
+
+class Provider:
+    """A provider whose keys are in a file, and accounts that take its word."""
+
+    def __init__(self, folder: Path, *keys: SigningKey, issuer: str = ISSUER, also: tuple[str, ...] = ()) -> None:
+        self.file, self.clock = folder / "keys.json", ManualClock()
+        self.show(*keys)
+        self.settings = IssuerSettings(issuer=issuer, audience=CLIENT, also=also, jwks_file=self.file)
+        self.accounts = Accounts([self.settings], SECRET, self.clock)
+
+    def show(self, *keys: SigningKey) -> None:
+        """Puts these keys into the file."""
+        self.file.write_bytes(key_set(keys))
