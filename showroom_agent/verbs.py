@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.errors import ConfigError
+from showroom_agent.joining.verbs_place import place, put, remove
 from showroom_agent.joining.verbs_site import hubs, invite, join_desk, pki, revoke
 from showroom_agent.joining.verbs_walk import walk_test, waypoint
 from showroom_agent.match.verbs import match
@@ -48,7 +49,7 @@ site.add_command(route)
 site.add_command(run)
 site.add_command(replay)
 site.add_command(plot)
-for verb in (pki, invite, join_desk, hubs, revoke, waypoint, walk_test):
+for verb in (pki, invite, join_desk, hubs, revoke, place, put, remove, waypoint, walk_test):
     site.add_command(verb)
 
 
