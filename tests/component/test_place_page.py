@@ -273,7 +273,7 @@ def test_by_the_verbs(tmp_path: Path) -> None:
     assert (floor.site.extent, floor.site.hubs[0].x_m, floor.site.hubs[0].z_m) == ((0, 0, 30, 15), 5.0, 2.8)
     assert json.loads(path.read_text())["features"][0]["properties"]["note"] == "by the stairs"
     assert (floor.cars[0].heading_deg, floor.cars[0].tag) == (90.0, "car-3")
-    assert floor.site.zones[0].rings[0] == ((0, 0), (6, 0), (6, 4), (0, 4))
+    assert floor.site.zones[0].rings[0] == ((0.0, 0.0), (6.0, 0.0), (6.0, 4.0), (0.0, 4.0))
     assert run("remove", *folder, "wall", "north")[0] == 0
     assert not load_floor(path).site.walls
     before = path.read_text()
