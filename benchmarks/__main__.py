@@ -33,6 +33,7 @@ NAMES = (
     "positions",
     "hub",
     "radio",
+    "profile",
 )
 TRIES = 2
 """How often a round is tried that does not count."""
