@@ -18,6 +18,8 @@ ROUND_TRIP_MS_MAX = 10_000
 """What took longer says too little."""
 DRIFT = 1e-4
 """How much a boot clock may run fast or slow: 100 ppm, twice what a quartz is sold with."""
+TICKS_MS = 2
+"""Both clocks tick in whole ms."""
 EXCHANGES_MAX = 8
 """Remembered per boot; enough for a burst at each of the last connects."""
 BOOTS_MAX = 8
@@ -64,16 +66,13 @@ class Dated:
 class Exchange:
     """What one question to the authority told, in ms.
 
-    The authority's time is `ahead_ms` more than this boot's clock, within `uncertainty_ms` at the moment of asking,
-    and `wall_ahead_ms` more than the wall clock, which was then as good as `quality` says.
+    The authority's time is `ahead_ms` more than this boot's clock, within `uncertainty_ms` at the moment of asking.
     """
 
     boot_id: int
     boottime_ms: int
     ahead_ms: float
     uncertainty_ms: float
-    wall_ahead_ms: float
-    quality: ClockQuality
 
     def uncertainty_at(self, boottime_ms: int) -> float:
         """The uncertainty at another moment of the boot: the boot clock may have drifted in between."""
@@ -94,17 +93,13 @@ def exchange(sent: Moment, arrived_ms: int, answered_ms: int, received: Moment) 
     have been: another boot, an answer before its question, a round trip of more than ROUND_TRIP_MS_MAX.
     """
     held, away = answered_ms - arrived_ms, received.boottime_ms - sent.boottime_ms
-    if sent.boot_id != received.boot_id or held < 0 or not 0 <= away <= ROUND_TRIP_MS_MAX:
+    if sent.boot_id != received.boot_id or not 0 <= away <= ROUND_TRIP_MS_MAX:
         raise InputError("this answer came too late or before its question: ask for the time again")
-    if not 0 <= arrived_ms <= answered_ms < PHYSICAL_MS_MAX:
+    if not 0 <= arrived_ms <= answered_ms < PHYSICAL_MS_MAX or held > away + TICKS_MS:
         raise InputError("the authority told a time that is none: ask again")
-    # Both clocks tick in whole ms, and the authority's may have been slewed while it thought.
-    uncertainty_ms = max(away - held, 0) / 2 + 1
-    middle_ms, told_ms = (sent.boottime_ms + received.boottime_ms) / 2, (arrived_ms + answered_ms) / 2
-    wall_ms = received.wall_ms - received.boottime_ms + middle_ms
-    return Exchange(
-        sent.boot_id, received.boottime_ms, told_ms - middle_ms, uncertainty_ms, told_ms - wall_ms, received.quality
-    )  # fmt: skip
+    uncertainty_ms = max(away - held, 0) / 2 + TICKS_MS / 2
+    ahead_ms = ((arrived_ms - sent.boottime_ms) + (answered_ms - received.boottime_ms)) / 2
+    return Exchange(sent.boot_id, received.boottime_ms, ahead_ms, uncertainty_ms)
 
 
 class Offsets:
@@ -112,6 +107,7 @@ class Offsets:
 
     def __init__(self, remembered: Iterable[Exchange] = ()) -> None:
         self._boots: OrderedDict[int, list[Exchange]] = OrderedDict()
+        self._walls: dict[tuple[int, ClockQuality], int] = {}
         self.refused = 0
         for one in remembered:
             self._keep(one)
@@ -122,6 +118,8 @@ class Offsets:
 
     def measured(self, sent: Moment, arrived_ms: int, answered_ms: int, received: Moment) -> Exchange | None:
         """Takes the answer to one question in, see `exchange`; None where it tells nothing, which is counted."""
+        self.noticed(sent)
+        self.noticed(received)
         try:
             found = exchange(sent, arrived_ms, answered_ms, received)
         except InputError:
@@ -129,6 +127,14 @@ class Offsets:
             return None
         self._keep(found)
         return found
+
+    def noticed(self, now: Moment) -> None:
+        """Looks at the wall clock before somebody sets it: worth a call when a process starts.
+
+        How wrong it was shows once this boot is measured; an earlier boot that was not was as wrong.
+        """
+        self._walls = {key: one for key, one in self._walls.items() if key[0] == now.boot_id}
+        self._walls.setdefault((now.boot_id, now.quality), now.wall_ms - now.boottime_ms)
 
     def now_ms(self, now: Moment) -> int | None:
         """The authority's time; None until it was measured in this boot."""
@@ -148,8 +154,9 @@ class Offsets:
     def date(self, made: Moment, now: Moment) -> Dated:
         """When something was made, as far as it is known `now`.
 
-        A measured boot dates by its boot clock. Of another one the wall clock is corrected by what it is wrong by now,
-        if it was as trustworthy then as now; else it is taken as it is. Neither may lie after the start of this boot.
+        A measured boot dates by its boot clock. Of another one the wall clock is corrected by what a clock of the same
+        quality was wrong by in this boot; it is taken as it is where there was none, or where nobody vouched for it.
+        Neither may lie after the start of this boot.
         """
         best = self._best(made)
         if best is not None:
@@ -158,10 +165,10 @@ class Offsets:
         here, wall_ms = self._best(now), max(made.wall_ms, 0)
         if here is None:
             return Dated(wall_ms, DatedBy.AS_IS)
-        latest_ms = max(round(here.ahead_ms), 0)
-        if made.quality == here.quality != ClockQuality.UNTRUSTED:
-            return Dated(min(max(round(wall_ms + here.wall_ahead_ms), 0), latest_ms), DatedBy.WALL)
-        return Dated(min(wall_ms, latest_ms), DatedBy.AS_IS)
+        begun_ms, shown_ms = max(round(here.ahead_ms), 0), self._walls.get((now.boot_id, made.quality))
+        if shown_ms is None or made.quality is ClockQuality.UNTRUSTED:
+            return Dated(min(wall_ms, begun_ms), DatedBy.AS_IS)
+        return Dated(min(max(round(wall_ms + here.ahead_ms - shown_ms), 0), begun_ms), DatedBy.WALL)
 
     def _best(self, at: Moment) -> Exchange | None:
         """The exchange that says most about a moment of its boot."""
