@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from simulators.bluez.verb import bluez
+from simulators.openid.verb import openid, sign_in
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = click.IntRange(0, 65_535)
@@ -64,6 +65,8 @@ def sim() -> None:
 
 
 sim.add_command(bluez)
+sim.add_command(openid)
+sim.add_command(sign_in)
 
 
 @sim.command(epilog=DATABROKER)

@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.clock import BUILD_TIME_US, ManualClock
-from gateway.cloud.profile.accounts import Accounts
+from gateway.cloud.profile.accounts import AccountRefused, Accounts, Refusal
 from gateway.cloud.profile.accounts_settings import IssuerSettings
 from simulators.openid.keys import SigningKey, key_set
 
@@ -44,3 +46,17 @@ class Provider:
     def show(self, *keys: SigningKey) -> None:
         """Puts these keys into the file."""
         self.file.write_bytes(key_set(keys))
+
+
+async def refused(provider: Provider, token: str, nonce: bytes | str | None = NONCE) -> Refusal:
+    """Why the token is refused, which is counted once and tells nothing of the token."""
+    before = sum(provider.accounts.counts.values())
+    with pytest.raises(AccountRefused) as caught:
+        await provider.accounts.verify(token, nonce)
+    reason = caught.value.reason
+    assert provider.accounts.counts[f"refused.{reason.value}"] >= 1
+    assert sum(count for name, count in provider.accounts.counts.items() if "keys" not in name) <= before + 1
+    told = f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert SUBJECT not in told
+    assert not any(part and part in told for part in token.split(".") if len(part) > 8)
+    return reason

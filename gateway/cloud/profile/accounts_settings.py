@@ -32,7 +32,10 @@ class IssuerSettings:
         doc="the client id that its tokens are made for, as `aud` in its tokens", pattern=_TEXT, form=_FORM
     )
     also: tuple[str, ...] = setting(
-        (), doc="further client ids of the brand, which may stand in `aud` beside the audience, and in `azp`"
+        (),
+        doc="further client ids of the brand, which may stand in `aud` beside the audience, and in `azp`",
+        pattern=_TEXT,
+        form=_FORM,
     )
     jwks_url: str = setting(
         "", doc="where its keys are, as `jwks_uri` in its discovery document; https, or http on this machine"
