@@ -25,6 +25,8 @@ TOOLS = {
 }
 PRODUCT = ["gateway", "vehicle_agent", "showroom_agent", "simulators"]
 LEFT_OUT = pytest.StashKey[int]()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""As the showroom sets it, which a test may import after numpy: threads of BLAS wait for each other on a busy machine."""
 
 
 @pytest.fixture(scope="session")
