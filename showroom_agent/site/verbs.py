@@ -23,7 +23,7 @@ Settings of a site (all of them: forecourt check --reference):
   [link]
   broker = "mqtts://cloud.example:8883"
   [site]
-  folder = "site"                      site.geojson, survey.csv, catalogue.toml
+  folder = "site"                      site.geojson, survey.csv, catalogue.toml, presence.json (see train-presence)
   floor_identity = "site/pki/cloud"    towards hubs and phones
   listen = 8883
   certificates = "site/pki/broker"
