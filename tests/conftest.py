@@ -26,7 +26,7 @@ TOOLS = {
 PRODUCT = ["gateway", "vehicle_agent", "showroom_agent", "simulators"]
 LEFT_OUT = pytest.StashKey[int]()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-"""As the showroom sets it, which a test may import after numpy: on a busy machine BLAS's threads wait for each other."""
+"""As the showroom sets it, which a test may import after numpy: on a busy machine its threads wait for each other."""
 
 
 @pytest.fixture(scope="session")
