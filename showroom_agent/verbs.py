@@ -16,6 +16,7 @@ from showroom_agent.joining.verbs_walk import walk_test, waypoint
 from showroom_agent.match.verbs import match
 from showroom_agent.nav.verbs import route
 from showroom_agent.site.verbs import replay, run
+from showroom_agent.site.verbs_map import site_map
 from showroom_agent.tables import carrier_of, judged_lines
 from showroom_agent.views.verbs import plot
 
@@ -49,6 +50,7 @@ site.add_command(route)
 site.add_command(run)
 site.add_command(replay)
 site.add_command(plot)
+site.add_command(site_map)
 for verb in (pki, invite, join_desk, hubs, revoke, place, put, remove, waypoint, walk_test):
     site.add_command(verb)
 

@@ -6,7 +6,7 @@ The internet may be gone for days: what happens on the floor does not depend on 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,9 @@ from showroom_agent.site.journal import forget
 from showroom_agent.site.outward import append_to, publish
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.staff import notice
+from showroom_agent.site.state import state_of
 from showroom_agent.site.stepper import Step, Stepper
+from showroom_agent.views.state import FloorState
 
 EVERYTHING: Final[PurposeSet] = purpose_set(Purpose) & ~WITHOUT_CONSENT
 REFRESH_S: Final = 10.0
@@ -75,6 +77,9 @@ class SiteAgent:
         self.counters: Counter[str] = Counter()
         self.on_step: list[Callable[[Step], None]] = []
         """Called on the loop after each step, for displays."""
+        self.beside: list[Callable[[], Coroutine[None, None, None]]] = []
+        """What runs as long as the site does."""
+        self._stepped_ms = 0
 
     @property
     def link(self) -> Link:
@@ -97,6 +102,10 @@ class SiteAgent:
             dict(counters),
         )
 
+    def state(self) -> FloorState:
+        """What the last step left, for maps on this machine."""
+        return state_of(self.stepper.core, self._stepped_ms)
+
     async def run(self) -> None:
         """Until it is cancelled."""
         self._observe()
@@ -105,6 +114,8 @@ class SiteAgent:
             group.create_task(self._tick(), name="steps")
             if self._refresh:
                 group.create_task(self._enrolments(), name="enrolments")
+            for work in self.beside:
+                group.create_task(work(), name="beside")
 
     # The floor
 
@@ -153,7 +164,7 @@ class SiteAgent:
         for subject in step.forgotten:
             await self._forget(subject)
         self._show(step)
-        self._steps += 1
+        self._steps, self._stepped_ms = self._steps + 1, at_ms
         self._step_s = time.monotonic() - began_s
         for hook in self.on_step:
             hook(step)

@@ -1,11 +1,16 @@
 """A site's parts around an agent, as the settings say; must never run beside another on one store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
+from gateway.door import Door
+from gateway.errors import ConfigError
 from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
+from gateway.log import Log
 from gateway.runtime import Agent
 from showroom_agent.site.agent import SiteAgent
 from showroom_agent.site.broker import floor_broker
@@ -13,7 +18,8 @@ from showroom_agent.site.outward import set_aside
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.settings import SiteAgentSettings
 
-JOURNAL = "journal"
+JOURNAL, MAP, MAP_VERB = "journal", "map.sock", "map"
+log = Log("site")
 
 
 @asynccontextmanager
@@ -34,4 +40,20 @@ async def on_floor(settings: SiteAgentSettings, agent: Agent) -> AsyncIterator[S
         journal = settings.store.folder / JOURNAL if asked.journal else None
         if journal is not None:
             await asyncio.to_thread(set_aside, journal)
-        yield SiteAgent(agent, parts, floor, Endpoint.parse(url, tls), journal=journal, visit_s=asked.visit_s)
+        site = SiteAgent(agent, parts, floor, Endpoint.parse(url, tls), journal=journal, visit_s=asked.visit_s)
+        await _show_map(stack, settings.store.folder / MAP, site)
+        yield site
+
+
+async def _show_map(stack: AsyncExitStack, path: Path, site: SiteAgent) -> None:
+    """Answers `forecourt site map` of this user; a site goes on without it."""
+
+    async def answer(_: Mapping[str, Any]) -> Any:
+        return site.state().as_json()
+
+    try:
+        door = await stack.enter_async_context(Door(path, {MAP_VERB: answer}))
+    except ConfigError as error:
+        log.warning("no_map", error=str(error))
+        return
+    site.beside.append(door.run)

@@ -1,0 +1,41 @@
+"""What a site knows now, for displays on its own machine; must never show one who did not agree to be located."""
+
+from showroom_agent.site.core import SiteCore
+from showroom_agent.views.state import CarMark, FloorState, GuestMark, HubMark
+
+VISIT_CHARS = 8
+"""Of the handle of a visit, as `site replay` shows it too."""
+
+
+def state_of(core: SiteCore, at_ms: int) -> FloorState:
+    """The floor at a step, between two of them."""
+    deaf = core.hubs.deaf(at_ms)
+    hubs = tuple(
+        HubMark(hub.id, hub.x_m, hub.y_m, deaf.get(place, "")) for place, hub in enumerate(core.parts.floor.site.hubs)
+    )
+    states, cars = core.vehicles.states(), []
+    for ident in dict.fromkeys((*(car.id for car in core.parts.floor.cars), *core.router.cars)):
+        car = core.router.cars.get(ident)
+        cars.append(CarMark(ident, states.get(ident, ""), car.ring if car is not None else ()))
+    guests, hidden = [], 0
+    for subject, guest in core.guests.items():
+        position = guest.position if guest.navigates else None
+        if position is None:
+            hidden += 1
+            continue
+        view = guest.view
+        estimate = view.estimate if view is not None else None
+        guests.append(
+            GuestMark(
+                f"{subject:016x}"[:VISIT_CHARS],
+                round(position.x_m, 2),
+                round(position.y_m, 2),
+                round(position.radius_m, 2),
+                round(estimate.confidence, 3) if estimate is not None and position.source == "hubs" else 0.0,
+                guest.zone,
+                position.source,
+                guest.vehicle or "",
+                view.modes if view is not None else (),
+            )
+        )
+    return FloorState(at_ms, hubs, tuple(cars), tuple(guests), hidden)
