@@ -26,7 +26,7 @@ from gateway.wire.messages import read_cloud_state, read_command, read_consent_e
 from gateway.wire.seal import Place, aead, seal, unseal
 from gateway.wire.signing import SIGNATURE_BYTES, sign, verify
 from gateway.wire.topics import Topics, parse_up
-from tests.fuzz import floor
+from tests.fuzz import accounts, floor
 from tests.fuzz.mutate import mutated, reshaped
 from tests.golden.content import present
 from tests.kit.cloudside import Car, Desk
@@ -40,7 +40,8 @@ KEY, PLACE = aead(bytes(32)), Place("car", 1, 2, 3, 4, 5)
 class Target:
     """A decoder: its name, inputs it takes, the call that raises InputError or nothing, and the message it reads.
 
-    `lead`: how many bytes of an input stand before the message.
+    `lead`: how many bytes of an input stand before the message. `remade` makes of good input that is no message one
+    that is well formed and says something else.
     """
 
     name: str
@@ -48,10 +49,13 @@ class Target:
     call: Callable[[bytes], object]
     message: type[Message] | None = None
     lead: int = 0
+    remade: Callable[[bytes, Random], bytes] | None = None
 
     def damaged(self, number: int) -> bytes:
         """Input number n, always the same: bytes are damaged, or the message says something else."""
         rng = Random(f"{self.name} {number}")
+        if self.remade is not None and rng.random() < 0.6:
+            return self.remade(rng.choice(self.good), rng)
         if self.message is None or rng.random() < 0.5:
             return mutated(self.good, rng)
         data = rng.choice(self.good)
@@ -94,6 +98,10 @@ def targets() -> dict[str, Target]:
         Target("advert", floor.ADVERTS, floor.advert),
         Target("sighting_frame", [frame.SerializeToString()], floor.frame, showroom_pb2.SightingFrame),
         Target("hub_log", floor.LOG, floor.log),
+        Target("account_token", accounts.tokens(), accounts.token),
+        Target("account_claims", accounts.statements(), accounts.statement, remade=accounts.remade),
+        Target("account_keys", accounts.key_sets(), accounts.keys, remade=accounts.remade),
+        Target("account_answer", accounts.answers(), accounts.answer),
     ]
     return {target.name: target for target in found}
 

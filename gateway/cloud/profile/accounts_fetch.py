@@ -56,7 +56,7 @@ def read_url(url: str, timeout_s: float = ACCOUNT_KEYS_TIMEOUT_S) -> bytes:
                 connection = stack.enter_context(wrapped)
             connection.settimeout(_left(ends_s))
             connection.sendall(asked.encode("ascii"))
-            return _answer(connection, ends_s)
+            return answer_of(connection, ends_s)
     except TimeoutError:
         raise LinkError(f"{host} has not shown its keys within {timeout_s:g} s") from None
     except (OSError, HTTPException, ValueError) as error:
@@ -113,8 +113,8 @@ def _left(ends_s: float) -> float:
     return left_s
 
 
-def _answer(connection: socket.socket, ends_s: float) -> bytes:
-    """The body of the answer that comes in."""
+def answer_of(connection: socket.socket, ends_s: float) -> bytes:
+    """The body of the answer that comes in until `ends_s`; raises OSError, HTTPException and ValueError."""
     response = HTTPResponse(cast("socket.socket", _Bounded(connection, ends_s)))  # as much of one as it asks for
     with contextlib.closing(response):
         response.begin()
