@@ -157,6 +157,8 @@ ACCOUNT_LEEWAY_S: Final = 30.0
 """By so much the provider's clock and ours may differ."""
 ACCOUNT_LIFE_MAX_S: Final = 86_400.0
 """Between a token's issue and its end; a longer one is refused."""
+ACCOUNT_TOKENS_SEEN_MAX: Final = 65_536
+"""Tokens of which is known in which visit they were shown; beyond it the oldest is forgotten."""
 ACCOUNT_ISSUERS_MAX: Final = 16
 ACCOUNT_KEYS_MAX: Final = 64
 ACCOUNT_KEYS_BYTES_MAX: Final = 262_144

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.cloud.profile.accounts_fetch import SECRET_BYTES, secret_at
+from gateway.cloud.profile.accounts_seen import Seen
 from gateway.cloud.profile.accounts_settings import AccountsSettings, IssuerSettings
 from gateway.cloud.profile.accounts_source import KeySource, KeysUnavailable
 from gateway.cloud.profile.accounts_token import Account, AccountRefused, Refusal, Terms, judge, read_token
 from gateway.config import load
 from gateway.errors import ConfigError
+from gateway.limits import ACCOUNT_LEEWAY_S
 from gateway.log import Log
 from gateway.model import ClockQuality
 
@@ -40,6 +42,7 @@ class Accounts:
         self._terms = {one.issuer: Terms(one.issuer, one.audience, one.also) for one in issuers}
         self._sources = {one.issuer: KeySource.of(one, clock) for one in issuers}
         self._counts: Counter[str] = Counter()
+        self._seen = Seen()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Accounts":
@@ -63,16 +66,18 @@ class Accounts:
         """`accepted`, `unavailable`, `refused.REASON`, `keys.fetched` and `keys.failed` since the start."""
         return sum((source.counts for source in self._sources.values()), self._counts.copy())
 
-    async def verify(self, token: str, nonce: bytes | str | None) -> Account:
+    async def verify(self, token: str, nonce: bytes | str | None, visit: bytes | None = None) -> Account:
         """The account that an ID token proves.
 
-        `nonce` is what this sign-in was begun with (bytes: as base64url without padding). None where the flow carries
-        none, as that of a device does: then whoever holds a copy of the token may use it until it expires.
+        `nonce` is what this sign-in was begun with (bytes: as base64url without padding), None where the flow carries
+        none, as that of a device. `visit` names for whom the account is to open: a token serves the visit that showed
+        it first, again and again, and no other; a restart forgets that. Without either, whoever holds a copy of the
+        token may use it until it expires.
 
         Raises AccountRefused, which says why, and KeysUnavailable when that cannot be told now.
         """
         try:
-            account = await self._proven(token, nonce)
+            account = await self._proven(token, nonce, visit)
         except AccountRefused as refused:
             self._counts[f"refused.{refused.reason.value}"] += 1
             raise
@@ -87,7 +92,7 @@ class Accounts:
         told = f"{account.issuer}\0{account.subject}".encode("ascii")  # neither can hold a NUL, see settings and token
         return hmac.digest(self._secret, told, hashlib.sha256)[:HANDLE_BYTES]
 
-    async def _proven(self, token: str, nonce: bytes | str | None) -> Account:
+    async def _proven(self, token: str, nonce: bytes | str | None, visit: bytes | None) -> Account:
         unproven = read_token(token)
         issuer = unproven.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._terms:
@@ -95,4 +100,9 @@ class Accounts:
         key = await self._sources[issuer].key_for(unproven)
         if self._clock.quality() is ClockQuality.UNTRUSTED:
             raise AccountRefused(Refusal.CLOCK)
-        return judge(unproven, key, self._terms[issuer], self._clock.wall_us() / 1_000_000, nonce)
+        now_s = self._clock.wall_us() / 1_000_000
+        account = judge(unproven, key, self._terms[issuer], now_s, nonce)
+        ends_s = unproven.claims["exp"] + ACCOUNT_LEEWAY_S
+        if visit is not None and not self._seen.belongs(token, visit, ends_s, now_s):
+            raise AccountRefused(Refusal.USED)
+        return account

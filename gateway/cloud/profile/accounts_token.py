@@ -48,6 +48,7 @@ class Refusal(Enum):
     NOT_YET = "not_yet", "is not valid yet: one of the clocks is wrong"
     LIFE = "life", f"lives longer than {ACCOUNT_LIFE_MAX_S:,.0f} s: shorten that at the provider"
     NONCE = "nonce", "belongs to another sign-in: sign in again"
+    USED = "used", "has opened another visit: sign in again"
     SUBJECT = "subject", "has no usable subject: 1 to 255 printable ASCII characters are wanted"
     CLOCK = "clock", "cannot be judged: this machine does not know the time; set its clock"
 

@@ -1,12 +1,15 @@
 """Proves which claims of a well signed token are refused, and which are taken at the border of what is allowed."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cloud.profile.accounts import Refusal
+from gateway.cloud.profile.accounts import AccountRefused, Refusal
+from gateway.cloud.profile.accounts_seen import Seen
 from gateway.limits import ACCOUNT_LEEWAY_S, ACCOUNT_LIFE_MAX_S
+from simulators.openid.keys import text64
 from tests.kit.accounts import CLIENT, ISSUER, NONCE, NOW_S, SUBJECT, Provider, claims, refused, signing_key
 
 KEY = signing_key("k1")
@@ -83,3 +86,46 @@ GOOD_CLAIMS = [
 async def test_claims_at_the_border_are_taken(provider: Provider, changed: dict[str, Any]) -> None:
     """The last second of the leeway and of a life, clients of the brand, and claims that nobody asked for."""
     assert (await provider.accounts.verify(KEY.token(claims(**changed)), NONCE)).subject == SUBJECT
+
+
+async def test_a_token_opens_one_visit(provider: Provider) -> None:
+    """It may be shown again in the visit that showed it first; in another it is worth nothing, also signed anew."""
+    token = KEY.token(claims())
+    for _ in range(2):
+        await provider.accounts.verify(token, NONCE, visit=b"car-1 visit-1")
+    for other in (token, f"{token.rpartition('.')[0]}.{second(token)}"):
+        await provider.accounts.verify(other, NONCE)
+        with pytest.raises(AccountRefused) as caught:
+            await provider.accounts.verify(other, NONCE, visit=b"car-2 visit-9")
+        assert caught.value.reason is Refusal.USED
+    assert provider.accounts.counts["refused.used"] == 2
+    await provider.accounts.verify(KEY.token(claims(exp=NOW_S + 299)), NONCE, visit=b"car-2 visit-9")
+
+
+def second(token: str) -> str:
+    """The other signature of ECDSA that holds for the same words: (r, n - s)."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    raw = base64.urlsafe_b64decode(token.rpartition(".")[2] + "==")
+    return text64(raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big"))
+
+
+async def test_a_refused_token_is_not_remembered(provider: Provider) -> None:
+    """Who shows a bad copy first takes nothing away from whom it belongs to."""
+    token = KEY.token(claims())
+    for bad in (token[:-4] + "AAAA", KEY.token(claims(aud="another"))):
+        await refused(provider, bad)
+    await refused(provider, token, "another nonce")
+    await provider.accounts.verify(token, NONCE, visit=b"mine")
+
+
+def test_what_was_shown_is_remembered_in_bounds() -> None:
+    """Expired tokens make room first, then the oldest; what is left goes on being told apart."""
+    seen = Seen(tokens_max=32)
+    assert all(seen.belongs(f"a.{number}.s", b"one", 100.0, 0.0) for number in range(16))
+    assert all(seen.belongs(f"b.{number}.s", b"one", 500.0, 0.0) for number in range(16))
+    assert seen.belongs("c.0.s", b"one", 500.0, 101.0)
+    assert len(seen) == 17
+    assert not any(seen.belongs(f"b.{number}.s", b"two", 500.0, 101.0) for number in range(16))
+    assert all(seen.belongs(f"d.{number}.s", b"one", 500.0, 101.0) for number in range(1_000))
+    assert len(seen) <= 32
+    assert not seen.belongs("d.999.s", b"two", 500.0, 101.0)
