@@ -73,7 +73,11 @@ def take(document: Document, edit: Edit, now_ms: int | None = None) -> Taken:
     conflict = _between(edit.group, there, here) if wins else _between(edit.group, here, there)
     if not wins:
         return Taken(document, conflict=conflict)
-    unknown = {key: replace(one, hlc=edit.hlc, seen=edit.seen) for key, one in here.items() if key not in there}
+    unknown = {
+        key: replace(one, hlc=edit.hlc, seen=edit.seen, origin=one.origin.without_raw())
+        for key, one in here.items()
+        if key not in there
+    }
     return Taken(document.with_group(edit.group, unknown | there, document.version + 1), True, conflict=conflict)
 
 

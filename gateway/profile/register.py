@@ -1,7 +1,7 @@
 """A register: what a field holds, since when, and where it was set; must never be changed, only replaced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -20,13 +20,18 @@ _NOTHING: Mapping[str, Raw] = MappingProxyType({})
 class Origin:
     """Where a value was set. `raw`: the readings of that model's actuators, replayed as they are in the same model.
 
-    `card` and `revision` name the vehicle card; an app has an empty card and no readings.
+    `card` and `revision` name the vehicle card; an app has an empty card and no readings. Readings are of the whole
+    group as its last edit left it, so a field that a later edit carried over has none.
     """
 
     device: str
     card: str = ""
     revision: int = 0
     raw: Mapping[str, Raw] = field(default_factory=lambda: _NOTHING)
+
+    def without_raw(self) -> "Origin":
+        """The same place, whose readings are no longer those of the group."""
+        return replace(self, raw=_NOTHING) if self.raw else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ class Register:
 class Edit:
     """A change to a whole group. `values` holds each field that the group now has; None deletes one.
 
-    `carried` are the registers of fields that were not touched: they keep their value and origin. `seen`: the
-    group's stamp that the guest changed; None where there was none.
+    `carried` are the registers of fields that were not touched: they keep their value and origin, without readings.
+    `seen`: the group's stamp that the guest changed; None where there was none.
     """
 
     group: str
@@ -66,7 +71,7 @@ class Edit:
     def registers(self) -> dict[str, Register]:
         """The group after this edit."""
         kept = {
-            key: Register(key, old.value, self.hlc, old.origin, self.group, self.seen)
+            key: Register(key, old.value, self.hlc, old.origin.without_raw(), self.group, self.seen)
             for key, old in self.carried.items()
         }
         return kept | {

@@ -1,7 +1,8 @@
 """Finds vehicle cards: ours, those of installed packages, and files; must never let one bad card hide the others.
 
 A card of an outside package is an entry point in the group `forecourt.vehicle_cards`: a function without arguments that
-returns the text of a TOML document and keeps gateway.contracts.vehicle_card.
+returns the text of a TOML document and keeps gateway.contracts.vehicle_card. It is named by the card's id; an earlier
+revision, which cars on the road still have, by `id@revision`.
 """
 
 from collections.abc import Mapping
@@ -39,9 +40,9 @@ def load_card(name: str | Path) -> Card:
 
 
 def load_cards() -> dict[str, Card]:
-    """All cards that are installed, by id. Reads files: not for the loop.
+    """All cards that are installed, by id or `id@revision`. Reads files: not for the loop.
 
-    One of another package that is refused is logged and left out, and so is one that takes the id of another.
+    One of another package that is refused is logged and left out, and so is one that takes the place of another.
     """
     found = {name: _own(name) for name in OWN}
     for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
@@ -50,10 +51,10 @@ def load_cards() -> dict[str, Card]:
         except ForecourtError as error:
             _LOG.warning("vehicle_card_refused", name=point.name, why=str(error))
             continue
-        if card.id in found:
-            _LOG.warning("vehicle_card_refused", name=point.name, why=f"its id {card.id} is taken")
+        if point.name in found or any(_names(card) == _names(other) for other in found.values()):
+            _LOG.warning("vehicle_card_refused", name=point.name, why=f"{point.name} is taken")
             continue
-        found[card.id] = card
+        found[point.name] = card
     return found
 
 
@@ -84,9 +85,13 @@ def _outside(point: EntryPoint) -> Card:
         card = card_from_toml(refuse_unless_card(text))
     except InputError as error:
         raise ConfigError(f"vehicle card {point.name!r}: {error}") from error
-    if card.id != point.name:
-        raise ConfigError(f"vehicle card {point.name!r}: its id is {card.id!r}; the two have to be the same")
+    if point.name not in _names(card):
+        raise ConfigError(f"vehicle card {point.name!r}: its names are {' and '.join(_names(card))}: use one of them")
     return card
+
+
+def _names(card: Card) -> tuple[str, str]:
+    return card.id, f"{card.id}@{card.revision}"
 
 
 def geometries(cards: Mapping[str, Card]) -> list[str]:

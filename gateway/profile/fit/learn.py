@@ -1,10 +1,10 @@
 """What a guest's hand at a control means for the profile; must never carry an end stop of this car into it.
 
-A group is kept as a whole. What the hand changed is taken as it is now, all else as the profile wanted it, in the terms
-of this car and unclamped. So a tall guest who moves the back rest of a small car stays tall.
+What the hand changed is taken as it is now; all else stays what the profile wanted, clamped here or not, with the
+origin that it has. So a tall guest who moves the back rest of a small car stays tall.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.profile.fields import FIELDS, Value
@@ -19,7 +19,10 @@ from gateway.profile.register import Raw
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A group as it is to be kept now: all its fields, and the readings of its leaves for the same model again."""
+    """What a hand changed of a group, and the readings of all its leaves for the same model again.
+
+    `Document.edit` makes the whole group of it.
+    """
 
     values: Mapping[str, Value]
     raw: Mapping[str, Raw]
@@ -39,7 +42,7 @@ def learn(
     """
     found: dict[str, Learned] = {}
     seen_before, seen = unfit(before, card), unfit(after, card)
-    known = {card.id: card} | dict(cards or {})
+    known = (card, *(cards or {}).values())
     for group in (POSTURE, MIRRORS, *CLIMATE, RADIO, HOME):
         touched = {
             field
@@ -48,15 +51,13 @@ def learn(
         }
         if not touched:
             continue
-        kept = {field: value for field, value in values.items() if field in FIELDS and FIELDS[field].group == group}
+        new = {field: seen[field] for field in touched if field in seen}
         if group == POSTURE:
-            new = _posture(kept, origins, touched, seen_before, seen, card, known)
-        else:
-            new = kept | {field: seen[field] for field in touched if field in seen}
+            new = _posture(_numbers(values), origins, touched, _numbers(seen_before), _numbers(seen), card, known)
         raw = {
             path: value for path in group_paths(card, group) if isinstance(value := after.get(path), int | float | str)
         }
-        if new and new != kept:
+        if new:
             found[group] = Learned(new, raw)
     return found
 
@@ -66,33 +67,41 @@ def _differs(path: str, before: Mapping[str, Setting], after: Mapping[str, Setti
 
 
 def _posture(
-    kept: Mapping[str, Value],
+    kept: Mapping[str, float],
     origins: Mapping[str, Origin | None],
     touched: set[str],
-    before: Mapping[str, Value],
-    after: Mapping[str, Value],
+    then: Mapping[str, float],
+    now: Mapping[str, float],
     card: Card,
-    known: Mapping[str, Card],
+    known: Iterable[Card],
 ) -> dict[str, Value]:
-    now = _numbers(after)
     if card.geometry is None or LEG not in now:
         return {}
-    wanted = _wanted(_numbers(kept), origins, card, known)
+    wanted = _wanted(kept, origins, card, known)
     if wanted is None:
         return dict(now)
-    then = _numbers(before)
-    new = wanted | {field: now[field] for field in touched if field in now}
-    if touched & {LEG, HIP, CUSHION} and LEG in then:
-        # A hand at Position says how long the leg is; at Height or Tilt, by how much more or less than before.
-        leg = leg_of(now) if LEG in touched else leg_of(wanted) + leg_of(now) - leg_of(then)
-        new[LEG] = max(leg**2 - new[HIP] ** 2, 1.0) ** 0.5
+    new = {field: now[field] for field in touched if field in now}
+    # A hand at Position says how long the leg is; at Height or Tilt, by how much more or less than before.
+    leg = leg_of(now) if LEG in touched else None
+    if leg is None and touched & {HIP, CUSHION} and LEG in then:
+        leg = leg_of(wanted) + leg_of(now) - leg_of(then)
+    if leg is not None:
+        new[LEG] = max(leg**2 - new.get(HIP, wanted[HIP]) ** 2, 1.0) ** 0.5
     if CUSHION in touched and TORSO not in touched and TORSO in then:
         new[TORSO] = wanted[TORSO] + now[TORSO] - then[TORSO]
-    return {field: round(value, 4) for field, value in new.items()}
+    return {field: _within(field, round(value, 4)) for field, value in new.items()}
+
+
+def _within(field: str, value: float) -> float:
+    """What a profile can hold: legs that no guest has come of a card's mistake."""
+    low, high = FIELDS[field].low, FIELDS[field].high
+    assert low is not None
+    assert high is not None
+    return min(max(value, low), high)
 
 
 def _wanted(
-    kept: Mapping[str, float], origins: Mapping[str, Origin | None], card: Card, known: Mapping[str, Card]
+    kept: Mapping[str, float], origins: Mapping[str, Origin | None], card: Card, known: Iterable[Card]
 ) -> dict[str, float] | None:
     """The posture that is kept, in the terms of this car; None where none is kept that could be translated."""
     if not set(CORE) <= kept.keys() or card.geometry is None:

@@ -117,25 +117,21 @@ def offset(one: str, geometry: Geometry) -> float:
     }.get(one, 0.0)
 
 
-def by_shares(
-    values: Mapping[str, float],
-    origins: Mapping[str, Origin | None],
-    homes: Mapping[str, Card | None],
-    card: Card,
-) -> Seated:
-    """Without geometry: the same shares of the ranges, between models of one body class; else nothing moves."""
+def by_shares(values: Mapping[str, float], latest: Origin | None, home: Card | None, card: Card) -> Seated:
+    """Without geometry: the same shares of the ranges, between models of one body class; else nothing moves.
+
+    `latest`: the readings of the last edit, made in `home`.
+    """
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
     for one in values:
         paths = paths_of(card).get(one, ())
-        home, origin = homes.get(one), origins.get(one)
         if not paths:
             skipped.append((one, BY_HAND))
-        elif home is None or origin is None or home.body != card.body:
-            why = "no geometry and no model of the same class to go by: set it once by hand, it will be kept"
-            skipped.append((one, why))
+        elif home is None or latest is None or home.body != card.body:
+            skipped.append((one, "no geometry and no model of the same class to go by: please set it by hand"))
         else:
-            found = [target for path in paths if (target := _share(one, path, origin, home, card))]
+            found = [target for path in paths if (target := _share(one, path, latest, home, card))]
             targets += found
             if not found:
                 skipped.append((one, "the other model kept no reading of it"))

@@ -23,14 +23,15 @@ Skipped = list[tuple[str, str]]
 
 
 def fit(values: Mapping[str, Value], origins: Origins, card: Card, cards: Mapping[str, Card] | None = None) -> Fit:
-    """What this car is to be set to. `cards`: models by id, for what was set in one of them.
+    """What this car is to be set to. `cards`: models, under any name, for what was set in one of them; of one model
+    there may be several revisions.
 
     Every field gives a target or a reason why not. Values that are none (NaN, wrong kind, out of bounds, unknown) are
     left out with a reason; `values` and `origins` stay as they are.
     """
     skipped: Skipped = []
     sound = _sound(values, skipped)
-    homes = homes_of(origins, {card.id: card} | dict(cards or {}))
+    homes = homes_of(origins, (card, *(cards or {}).values()))
     targets: list[Target] = []
     seat = _posture(_of(sound, POSTURE), origins, homes, card)
     _add(seat.targets, seat.skipped, targets, skipped)
@@ -60,13 +61,26 @@ def unfit(raw: Mapping[str, Setting], card: Card) -> dict[str, Value]:
     return {field: value for field, value in found.items() if _refusal(field, value) is None}
 
 
-def homes_of(origins: Origins, known: Mapping[str, Card]) -> dict[str, Card | None]:
+def homes_of(origins: Origins, known: Iterable[Card]) -> dict[str, Card | None]:
     """The model in which each field was set; None where its card is not here, no key where no model was there."""
-    found: dict[str, Card | None] = {}
-    for field, origin in origins.items():
-        if origin is not None and origin.card:
-            home = known.get(origin.card)
-            found[field] = home if home is not None and home.revision == origin.revision else None
+    by_name = {(one.id, one.revision): one for one in known}
+    return {
+        field: by_name.get((origin.card, origin.revision))
+        for field, origin in origins.items()
+        if origin is not None and origin.card
+    }
+
+
+def latest_of(fields: Iterable[str], origins: Origins) -> Origin | None:
+    """Where the group was changed at last, if a car told its readings then: those of a later edit void the earlier."""
+    found: Origin | None = None
+    for field in fields:
+        origin = origins.get(field)
+        if origin is None or not origin.raw:
+            continue
+        if found is not None and (found.card, found.revision, found.raw) != (origin.card, origin.revision, origin.raw):
+            return None
+        found = origin
     return found
 
 
@@ -85,10 +99,22 @@ def _posture(values: Mapping[str, Value], origins: Origins, homes: Mapping[str, 
         return Seated(tuple(replayed[0]), tuple(replayed[1]), sitting)
     numbers = {field: float(value) for field, value in values.items() if isinstance(value, int | float)}
     if card.geometry is None:
-        return by_shares(numbers, origins, homes, card)
+        latest = latest_of(values, origins)
+        return by_shares(numbers, latest, _class_of(latest, homes, values, card), card)
     strange = any(field in homes and homes[field] is None for field in CORE)
     sure = Confidence.CLASS if strange else Confidence.CALIBRATED
     return fit_posture(numbers, geometries(homes), card, card.geometry, sure)
+
+
+def _class_of(
+    latest: Origin | None, homes: Mapping[str, Card | None], fields: Iterable[str], card: Card
+) -> Card | None:
+    """The model whose ranges the readings are of; this one for another revision of it that nobody here knows."""
+    if latest is None:
+        return None
+    known = (home for field in fields if (home := homes.get(field)) is not None)
+    there = next((one for one in known if (one.id, one.revision) == (latest.card, latest.revision)), None)
+    return card if there is None and latest.card == card.id else there
 
 
 def _mirrors(
@@ -112,7 +138,10 @@ def _mirrors(
 
 
 def _replay(values: Mapping[str, Value], origins: Origins, card: Card) -> tuple[list[Target], Skipped] | None:
-    """The raw values of this model and revision again, exactly; None unless all that it can set was set in it."""
+    """The readings of the last edit again, exactly; None unless it was made in this model and revision and had all."""
+    latest = latest_of(values, origins)
+    if latest is None or (latest.card, latest.revision) != (card.id, card.revision):
+        return None
     targets: list[Target] = []
     skipped: Skipped = []
     for field in values:
@@ -120,14 +149,11 @@ def _replay(values: Mapping[str, Value], origins: Origins, card: Card) -> tuple[
         if not paths:
             skipped.append((field, "this model does not move it" if field in PATHS else "not in this car"))
             continue
-        origin = origins.get(field)
-        if origin is None or (origin.card, origin.revision) != (card.id, card.revision):
-            return None
-        kept = [path for path in paths if path in origin.raw]
+        kept = [path for path in paths if path in latest.raw]
         if not kept:
             return None
         for path in kept:
-            value = origin.raw[path]
+            value = latest.raw[path]
             if _within(card, path, value):
                 targets.append(Target(field, path, value, confidence=Confidence.EXACT))
             else:

@@ -153,6 +153,11 @@ def other() -> str:
     return SALOON.replace('id = "saloon"', 'id = "other"')
 
 
+def later() -> str:
+    """Another revision of ours, of which there are cars on the road."""
+    return SALOON.replace("revision = 1", "revision = 2")
+
+
 def number() -> int:
     """No card."""
     return 7
@@ -169,15 +174,19 @@ def test_one_bad_package_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatc
             "number": "number",
             "alias": "other",
             "x": "no",
+            "saloon@2": "later",
+            "saloon": "later",
+            "other@1": "other",
         }.items()
     )
     monkeypatch.setattr(finding, "entry_points", lambda group: offered.select(group=group))
-    assert list(load_cards()) == ["saloon", "suv", "city", "other"]
+    assert list(load_cards()) == ["saloon", "suv", "city", "other", "saloon@2"]
     assert load_card("other").id == "other"
+    assert (load_card("saloon").revision, load_card("saloon@2").revision) == (1, 2)
     for name, said in (
         ("broken", "RuntimeError: no"),
         ("number", "the text of a TOML document, not int"),
-        ("alias", "its id is 'other'"),
+        ("alias", "its names are other and other@1"),
         ("x", "AttributeError"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import pytest
 
 from gateway.profile import Document, Hlc
-from gateway.profile.fields import Value
 from gateway.profile.fit import Card, Setting, fit, group_paths, learn, load_cards, middle_readings
 from gateway.profile.register import Origin
 from tests.unit.profile_fit.test_translation import MIRROR, SEAT, applied, readings, set_in
@@ -63,18 +62,18 @@ def test_a_tall_guest_stays_tall() -> None:
     assert visit(document, CARDS["city"])[SEAT + "Backrest.Recline"] == 18
 
 
-def test_a_group_is_learned_as_a_whole_with_its_readings() -> None:
-    """All its fields, those that this car cannot set too; readings of this group only."""
+def test_a_hand_teaches_its_own_field_with_the_readings_of_the_group() -> None:
+    """The edit of it is the whole group: what this car cannot set too, each with its own origin."""
     document = set_in(CARDS["saloon"], TALL)
-    before = visit(document, CARDS["city"])
-    learned = learn(
-        before, before | {SEAT + "Position": 90}, document.values, document.origins, CARDS["city"], CARDS
-    )  # fmt: skip
+    before, city = visit(document, CARDS["city"]), CARDS["city"]
+    learned = learn(before, before | {SEAT + "Position": 90}, document.values, document.origins, city, CARDS)
     assert list(learned) == ["posture"]
+    assert list(learned["posture"].values) == ["seat.leg_mm"]
+    assert learned["posture"].raw.keys() <= set(group_paths(city, "posture"))
     kept = {field for field in document.values if field.startswith(("seat.", "wheel."))}
-    assert learned["posture"].values.keys() == kept
-    assert learned["posture"].raw.keys() <= set(group_paths(CARDS["city"], "posture"))
-    assert learned["posture"].values["seat.lumbar_depth_pct"] == document.values["seat.lumbar_depth_pct"]
+    after = hand(document, city, {SEAT + "Position": 90})
+    assert after.group("posture").keys() == kept
+    assert {field for field in kept if after.origins[field].card == "city"} == {"seat.leg_mm"}
 
 
 def test_a_new_guest_is_learned_from_nothing() -> None:
@@ -97,10 +96,7 @@ def test_mirrors_are_learned_when_mirrors_are_turned() -> None:
     turned = learn(
         before, before | {MIRROR + "DriverSide.Yaw": 44}, document.values, document.origins, CARDS["suv"], CARDS
     )  # fmt: skip
-    changed: dict[str, Value] = {
-        field: value for field, value in turned["mirrors"].values.items() if value != document.values[field]
-    }
-    assert list(changed) == ["mirror.driver_view_out_deg"]
+    assert list(turned["mirrors"].values) == ["mirror.driver_view_out_deg"]
 
 
 def test_random_hands_are_found_again_where_they_were() -> None:
