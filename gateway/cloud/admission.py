@@ -16,13 +16,15 @@ from gateway.cloud.fleet import Fleet, goes_on_from_a_copy
 from gateway.cloud.numbers import SEQ_MAX
 from gateway.cloud.outcome import Doubt, Outcome
 from gateway.cloud.poison import Poison, Reason, keep_aside
+from gateway.cloud.profile.desk import ProfileDesk
+from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.shares import Shares
 from gateway.cloud.sinks import Sink
 from gateway.cloud.streams import StreamKey, Streams
 from gateway.errors import InputError, SignatureError
 from gateway.limits import MESSAGE_BYTES_MAX
 from gateway.log import Log
-from gateway.model import Stream
+from gateway.model import PurposeSet, Stream
 from gateway.wire.batch import mark_of, read_batch
 from gateway.wire.messages import read_state
 from gateway.wire.topics import UpTopic, parse_up
@@ -41,6 +43,7 @@ class Admission:
         sink: Sink,
         clock: Clock,
         consent: ConsentTerms | None = None,
+        profiles: ProfileTerms | None = None,
     ) -> None:
         self._db, self._device_key, self._sink, self._clock = db, device_key, sink, clock
         sink.open(db)
@@ -48,12 +51,20 @@ class Admission:
         self._counts: Counter[str] = Counter()
         self._shares = Shares(db, self._count)
         self._fleet = Fleet(db, self._shares)
+        self.profiles = ProfileDesk(db, profiles, clock, self._count) if profiles is not None else None
         self.consent = None
         if consent is not None:
-            self.consent = ConsentDesk(db, consent, clock, device_key, self._count, sink.erase)
-        self._batches = Batches(db, self.streams, sink, self._count, self._put_aside, self._shares, self.consent)
+            self.consent = ConsentDesk(db, consent, clock, device_key, self._count, self._erase)
+        self._batches = Batches(
+            db, self.streams, sink, self._count, self._put_aside, self._shares, self.consent, self.profiles
+        )
         self._doubted: dict[str, Doubt] = {}
         self._now_us = 0
+
+    def _erase(self, db: sqlite3.Connection, subject: int, purposes: PurposeSet) -> int:
+        if self.profiles is not None:
+            self.profiles.erase(subject, purposes)
+        return self._sink.erase(db, subject, purposes)
 
     def admit(self, messages: Sequence[tuple[str, bytes]]) -> list[Outcome]:
         """Takes (topic, payload) in, in order; sqlite3.Error when the disk refuses, and then nothing was taken."""

@@ -16,6 +16,7 @@ from gateway.cloud.disk import of_disk
 from gateway.cloud.moved import Moved
 from gateway.cloud.outcome import Outcome, Refusal
 from gateway.cloud.poison import Poison, Reason
+from gateway.cloud.profile.desk import ProfileDesk
 from gateway.cloud.shares import Shares
 from gateway.cloud.sinks import Effects, Sink
 from gateway.cloud.streams import StreamKey, Streams
@@ -52,8 +53,9 @@ class Batches:
         put_aside: Callable[[str, str, bytes, Poison], None],
         shares: Shares,
         consent: ConsentDesk | None = None,
+        profiles: ProfileDesk | None = None,
     ) -> None:
-        self._consent = consent
+        self._consent, self._profiles = consent, profiles
         self._db, self._streams, self._sink, self._count, self._put_aside = db, streams, sink, count, put_aside
         self._dictionaries = Dictionaries(db)
         self._moved = Moved(db, streams, count)
@@ -72,7 +74,7 @@ class Batches:
         taking = Taking(key, topic, batch, known, now_us, outcome)
         for bag in batch.bags:
             self._take_bag(taking, bag)
-        self._write(taking.effects)
+        self._write(taking.effects, outcome)
         self._streams.save()
         self._arrivals.note(key, _joined(taking.admitted), now_us, batch.number)
         self._count("batches", 1)
@@ -182,13 +184,17 @@ class Batches:
                     taking.outcome.replies.append(reply)
                 if self._consent is not None and self._consent.take(taking.key.device, record):
                     taking.outcome.consent_due = True
+                if self._profiles is not None and self._profiles.take(taking.key.device, record):
+                    taking.outcome.profile_due = True
         return True
 
-    def _write(self, effects: Sequence[Effects]) -> None:
-        if not effects:
-            return
+    def _write(self, effects: Sequence[Effects], outcome: Outcome) -> None:
         try:
-            self._sink.write(self._db, effects)
+            if self._profiles is not None and effects:
+                effects, due = self._profiles.take_effects(effects)
+                outcome.profile_due |= due
+            if effects:
+                self._sink.write(self._db, effects)
         except Exception as error:
             if of_disk(error):
                 raise

@@ -18,11 +18,13 @@ from gateway.cloud.admission import Admission, DeviceKey
 from gateway.cloud.consent.desk import ConsentDesk, ConsentTerms
 from gateway.cloud.numbers import Numbers
 from gateway.cloud.outcome import Outcome
+from gateway.cloud.profile.desk import ProfileDesk
+from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_database
 from gateway.cloud.sinks import Sink
 from gateway.cloud.sqlite_sink import SqliteSink
 from gateway.cloud.streams import StreamKey
-from gateway.errors import Closed, StoreError
+from gateway.errors import Closed, ConfigError, StoreError
 from gateway.limits import CLOUD_RECEIVE_MAXIMUM
 from gateway.log import Log
 from gateway.model import PurposeSet
@@ -53,10 +55,17 @@ class Inbox:
     """Where messages are admitted. Every method is for the loop's thread."""
 
     def __init__(
-        self, path: Path | str, device_key: DeviceKey, sink: Sink, clock: Clock, consent: ConsentTerms | None = None
+        self,
+        path: Path | str,
+        device_key: DeviceKey,
+        sink: Sink,
+        clock: Clock,
+        consent: ConsentTerms | None = None,
+        profiles: ProfileTerms | None = None,
     ) -> None:
         self.path = path
         self._terms = consent
+        self.profile_terms = profiles
         self._device_key, self._sink, self._clock = device_key, sink, clock
         self._loop = asyncio.get_running_loop()
         self._work: SimpleQueue[_Letter | Callable[[], None] | None] = SimpleQueue()
@@ -73,12 +82,16 @@ class Inbox:
         clock: Clock,
         sink: Sink | None = None,
         consent: ConsentTerms | None = None,
+        profiles: ProfileTerms | None = None,
     ) -> "Inbox":
         """The inbox of a database file, made where it is missing; StoreError when it cannot be opened.
 
         With `consent` it is a consent authority: events with a subject need a record of consent that is in force.
+        With `profiles` it keeps profiles too, for visits whose consent it knows.
         """
-        inbox = cls(path, device_key, sink or SqliteSink(), clock, consent)
+        if profiles is not None and consent is None:
+            raise ConfigError("profiles need consent: serve as the authority of both")
+        inbox = cls(path, device_key, sink or SqliteSink(), clock, consent, profiles)
         inbox._thread.start()
         await asyncio.wrap_future(inbox._opened)
         return inbox
@@ -87,6 +100,11 @@ class Inbox:
     def consent(self) -> ConsentDesk | None:
         """The authority's side of the control stream; what it holds is for the inbox's thread (`read`, `write`)."""
         return self._admission.consent
+
+    @property
+    def profiles(self) -> ProfileDesk | None:
+        """The profile authority's side of the streams; what it holds is for the inbox's thread."""
+        return self._admission.profiles
 
     def erase(self, db: sqlite3.Connection, subject: int, purposes: PurposeSet) -> int:
         """Forgets what stood on purposes of a subject; for the inbox's thread, inside `write`."""
@@ -166,7 +184,9 @@ class Inbox:
     def _run(self) -> None:
         try:
             self._db = open_database(self.path)
-            self._admission = Admission(self._db, self._device_key, self._sink, self._clock, self._terms)
+            self._admission = Admission(
+                self._db, self._device_key, self._sink, self._clock, self._terms, self.profile_terms
+            )
         except sqlite3.Error as error:
             self._opened.set_exception(StoreError(f"the inbox cannot be opened: {error}"))
             return
@@ -186,6 +206,8 @@ class Inbox:
             self._sink.close()
             if self._admission.consent is not None:
                 self._admission.consent.close()
+            if self._admission.profiles is not None:
+                self._admission.profiles.close()
             self._db.close()
 
     def _admit_with_followers(self, first: _Letter) -> "_Letter | Callable[[], None] | None":

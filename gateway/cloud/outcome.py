@@ -33,7 +33,8 @@ class Outcome:
     `key` is set where a receipt is owed, `unknown_dictionary` where one is to be asked for, `born` for a birth, and
     `poison` where the message or a bag of it was put aside, `refused` for bags whose numbers could be read. `doubted`
     where it came from a store that goes on from an old copy; nothing of that is taken. `unknown_record`
-    names a record of consent that is to be asked for, `consent_due` says that the device is to be told of consent.
+    names a record of consent that is to be asked for, `consent_due` says that the device is to be told of consent,
+    `profile_due` that somebody is to be told of a profile.
     `unreadable` is the mark of a batch that the device signed and nobody can read.
     """
 
@@ -50,3 +51,4 @@ class Outcome:
     unreadable: int | None = None
     unknown_record: str = ""
     consent_due: bool = False
+    profile_due: bool = False

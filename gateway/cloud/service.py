@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from forecourt.v1 import downlink_pb2
 
@@ -14,14 +15,20 @@ from gateway.cloud.consent.erasure import Recipient
 from gateway.cloud.consent.rounds import Rounds
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.outcome import Outcome
+from gateway.cloud.profile.authority import ProfileAuthority
+from gateway.cloud.profile.making import profile_authority
 from gateway.cloud.receipts import Owed, receipts
 from gateway.errors import LinkError, StoreError, TooLarge
 from gateway.identity import CloudIdentity
 from gateway.limits import CLOUD_RECEIVE_MAXIMUM, RECEIPT_EVENTS, RECEIPT_EXPIRY_S, RECEIPT_INTERVAL_S
 from gateway.link import Connection, Endpoint, Link, LinkStatus, Message, Will
 from gateway.log import Log
+from gateway.profile.sealing import public_bytes
 from gateway.wire.signing import sign
 from gateway.wire.topics import CLOUD_STATE, UP_EVENTS_FILTER, UP_STATE_FILTER, Topics
+
+if TYPE_CHECKING:
+    from gateway.cloud.profile.accounts import Accounts
 
 log = Log("cloud")
 
@@ -68,6 +75,7 @@ class Cloud:
         receipt_events: int = RECEIPT_EVENTS,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
         recipients: Sequence[Recipient] = (),
+        accounts: "Accounts | None" = None,
     ) -> None:
         self._identity, self._inbox = identity, inbox
         self._interval_s, self._events = receipt_interval_s, receipt_events
@@ -91,6 +99,9 @@ class Cloud:
         if inbox.consent is not None:
             rounds = Rounds(inbox, inbox.consent, self.commander, identity.key, clock, recipients)
             self.authority = Authority(inbox, inbox.consent, self.commander, clock, rounds)
+        self.profiles: ProfileAuthority | None = profile_authority(inbox, self.commander, clock, accounts)
+        terms = inbox.profile_terms
+        self._seal_key = public_bytes(terms.seal) if terms is not None else b""
 
     async def run(self) -> None:
         """Connects and serves for ever; cancel it to stop, which says farewell."""
@@ -99,6 +110,8 @@ class Cloud:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.authority.rounds.run(), name="consent-authority")
+            if self.profiles is not None:
+                group.create_task(self.profiles.rounds.run(), name="profile-authority")
             await self._link.run(self._session)
 
     def status(self) -> CloudStatus:
@@ -110,7 +123,7 @@ class Cloud:
         return Will(CLOUD_STATE, self._state(online=False))
 
     def _state(self, online: bool) -> bytes:
-        state = downlink_pb2.CloudState(cloud_boot=self.cloud_boot, online=online)
+        state = downlink_pb2.CloudState(cloud_boot=self.cloud_boot, online=online, seal_key=self._seal_key)
         return sign(self._identity.key, CLOUD_STATE, state.SerializeToString())
 
     async def _session(self, connection: Connection) -> None:
@@ -193,6 +206,8 @@ class Cloud:
         self._owed.note(outcome)
         if self.authority is not None and (outcome.consent_due or outcome.born is not None):
             self.authority.rounds.due(outcome.device)
+        if self.profiles is not None and (outcome.profile_due or outcome.born is not None):
+            self.profiles.rounds.due()
         if outcome.doubted is not None:
             if self._doubted.get(outcome.device) != outcome.doubted.epoch:
                 log.warning("device_restored_from_copy", device=outcome.device)

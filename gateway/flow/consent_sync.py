@@ -94,6 +94,8 @@ class ConsentSync:
         self._loop = asyncio.get_running_loop()
         self._fetches = self._puts = self._refused = 0
         self._own = 0
+        self.on_connected: list[Callable[[], None]] = []
+        self.on_seal_key: list[Callable[[bytes], None]] = []
 
     async def open(self) -> None:
         """Before anything is sent: nothing about a guest leaves until the authority has told its epoch."""
@@ -120,6 +122,13 @@ class ConsentSync:
         self._told, self._wanted = None, True
         self._judge()
         self._wake.set()
+        for told in self.on_connected:
+            told()
+
+    def seal_key(self, key: bytes) -> None:
+        """What profiles are sealed to, as the cloud's signed state says; for whoever keeps one."""
+        for told in self.on_seal_key:
+            told(key)
 
     def epoch(self, told: int) -> None:
         """The authority's epoch of this device, signed."""

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -106,6 +106,8 @@ class Revocation:
         self._store, self._outbox, self._consent, self._clock = store, outbox, consent, clock
         self.fence = fence
         self.on_step: list[Callable[[Step], None]] = []
+        self.others: list[Callable[[int, PurposeSet], Awaitable[None]]] = []
+        """Rooms that keep something of a guest elsewhere; each forgets what stood on these purposes, also twice."""
         self._log = Log("flow")
 
     async def withdraw(
@@ -188,6 +190,8 @@ class Revocation:
     async def _complete(self, intent: Intent) -> int:
         """From the written intent to its end; may be repeated from any point."""
         consent, subject, gone = self._consent, intent.subject, intent.purposes
+        for forget in self.others:
+            await forget(subject, gone)
         await self.fence.fence(subject, gone)
         self._at(Step.FENCED)
         destroyed = await asyncio.to_thread(consent.keyring.destroy, consent.doomed(subject, gone))

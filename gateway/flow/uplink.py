@@ -1,17 +1,17 @@
 """Where outbox and link meet: one session after the other; must never hold state that a crash may lose."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.flow.answers import Answers
 from gateway.flow.budget import Budget
 from gateway.flow.downlink import Downlink
+from gateway.flow.ears import ConsentEars
 from gateway.flow.flights import FAILURE, concerns
 from gateway.flow.pace import Pace
 from gateway.flow.presence import Presence
@@ -57,22 +57,6 @@ class UplinkSettings:
     def __post_init__(self) -> None:
         if not 0 < self.unreceipted_max <= UNRECEIPTED_EVENTS_MAX:
             raise ValueError(f"unreceipted_max is 1 to {UNRECEIPTED_EVENTS_MAX} events")
-
-
-class ConsentEars(Protocol):
-    """Who hears what the cloud says about consent: flow.consent_sync.ConsentSync."""
-
-    def connected(self) -> None:
-        """A connection begins; nothing of it has been heard."""
-        ...
-
-    def epoch(self, told: int) -> None:
-        """The consent epoch of this device, signed."""
-        ...
-
-    def refused(self, unknown_records: Iterable[str], not_allowed: bool) -> None:
-        """Records that the cloud lacks, and whether it refused bags for want of consent."""
-        ...
 
 
 def _no_command(_: bytes, done: Callable[[], None]) -> None:
@@ -126,6 +110,7 @@ class Uplink:
             on_cloud_boot=self._answers.cloud_boot,
             on_command=on_command,
             on_epoch=consent.epoch if consent is not None else lambda _: None,
+            on_seal_key=consent.seal_key if consent is not None else lambda _: None,
         )
         self.link = link(endpoint, identity.device, on_message=self._on_message, will=self._will)
         self.on_receipt = self._answers.hooks

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.consent import Consent
@@ -23,7 +24,7 @@ from gateway.health import Health
 from gateway.log import Log
 from gateway.model import Appended, Event, Kind, PurposeSet, Stream, ValueType
 from gateway.outbox import Outbox
-from gateway.runtime import local_grants, surfaces
+from gateway.runtime import local_grants, profiles, surfaces
 from gateway.runtime.damage import look_over
 from gateway.runtime.metrics import observe
 from gateway.runtime.options import AgentOptions
@@ -33,6 +34,9 @@ from gateway.wire.codec import Encoder
 from gateway.wire.drafts import Drafts
 from gateway.wire.messages import pack
 from gateway.wire.topics import Topics
+
+if TYPE_CHECKING:
+    from gateway.flow.profile_sync import ProfileSync
 
 log = Log("runtime")
 
@@ -57,7 +61,14 @@ class _Rooms:
             options.folder,
             clock=options.clock,
             bytes_max=options.store_bytes_max,
-            migrations=[Consent.migrations, Outbox.migrations, flow_schema.schema, local_grants.schema, guest_schema],
+            migrations=[
+                Consent.migrations,
+                Outbox.migrations,
+                flow_schema.schema,
+                local_grants.schema,
+                guest_schema,
+                *profiles.migrations(options),
+            ],
         )
         consent = None
         try:
@@ -130,6 +141,7 @@ class Agent:
                 )
             )  # fmt: skip
             self.sync.register(self.commands)
+        self.profiles: ProfileSync | None = profiles.profile_sync(self)
         register_builtin(self.commands, outbox.epoch, self.uplink.resend, self.revocation.withdraw)
         self._dead: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         store.on_fatal.append(self._on_fatal)
@@ -159,6 +171,8 @@ class Agent:
                 if agent.sync is not None and agent.desk is not None:
                     await agent.desk.start()
                     await agent.sync.open()
+                if agent.profiles is not None:
+                    await agent.profiles.open()
                 await local_grants.apply(rooms.store, rooms.consent, options.grants)
                 log.info("agent_open", device=options.identity.device, rescued=rooms.store.rescued)
                 yield agent
@@ -212,8 +226,12 @@ class Agent:
                 group.create_task(self.health.run(), name="health")
                 if self.sync is not None:
                     group.create_task(self.sync.run(), name="consent")
+                if self.profiles is not None:
+                    group.create_task(self.profiles.run(), name="profile")
                 if self.desk is not None:
-                    group.create_task(surfaces.serve(self.desk, self.options, self._online), name="surfaces")
+                    group.create_task(
+                        surfaces.serve(self.desk, self.options, self._online, self.profiles), name="surfaces"
+                    )
                 group.create_task(self._look_after(), name="care")
                 group.create_task(self._check_damage(), name="damage")
                 for index, part in enumerate(parts):

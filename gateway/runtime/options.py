@@ -23,7 +23,8 @@ from gateway.wire.codec import COLUMNS_ZSTD
 class AgentOptions:
     """An agent. `grants` are those given on the device itself; each takes effect once, and a withdrawal outlives it.
 
-    `codec` is one of forecourt.v1.Codec; `trusted` remembers the latest trusted time.
+    `codec` is one of forecourt.v1.Codec; `trusted` remembers the latest trusted time. `profiles`: a guest may sign in
+    and have his profile here, which needs `authority`.
     """
 
     identity: Identity
@@ -39,6 +40,7 @@ class AgentOptions:
     subject: int = 0
     grants: tuple[Grant, ...] = ()
     authority: bool = False
+    profiles: bool = False
     lease_s: int = CONSENT_LEASE_S
     door: Path | None = None
     door_users: tuple[int, ...] = ()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.door import Door
 from gateway.errors import ConfigError, InputError
@@ -11,10 +11,19 @@ from gateway.guest import GuestDesk
 from gateway.guest.verbs import desk_verbs
 from gateway.runtime.options import AgentOptions
 
+if TYPE_CHECKING:
+    from gateway.flow.profile_sync import ProfileSync
 
-async def serve(desk: GuestDesk, options: AgentOptions, online: Callable[[], bool]) -> None:
+
+async def serve(
+    desk: GuestDesk, options: AgentOptions, online: Callable[[], bool], profiles: "ProfileSync | None" = None
+) -> None:
     """Serves door and page as the options say, until it is cancelled; raises ConfigError where one cannot be had."""
     verbs = desk_verbs(desk)
+    if profiles is not None:
+        from gateway.guest.profile_verbs import profile_verbs
+
+        verbs |= profile_verbs(profiles)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         if options.page_port is not None:
             try:

@@ -13,6 +13,8 @@ from forecourt.v1.control_pb2 import ControlRecord
 from gateway.clock import ManualClock
 from gateway.cloud import Cloud, Inbox, SqliteSink
 from gateway.cloud.consent import Change, ConsentTerms
+from gateway.cloud.profile.accounts import Accounts
+from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_beside
 from gateway.consent.notices import notice
 from gateway.consent.parties import Parties
@@ -116,6 +118,8 @@ class Loop:
     clock: ManualClock
     group: asyncio.TaskGroup
     cloud: Cloud | None = None
+    profiles: bool = False
+    accounts: Accounts | None = None
     _inbox: Inbox | None = None
     _task: "asyncio.Task[None] | None" = None
 
@@ -124,8 +128,11 @@ class Loop:
         parties = await asyncio.to_thread(Parties.load, None)
         terms = ConsentTerms(self.who.key, parties, self.folder / "erasures.jsonl")
         path = self.folder / "cloud.db"
-        self._inbox = await Inbox.open(path, self.who.device_key, clock=self.clock, sink=SqliteSink(), consent=terms)
-        self.cloud = Cloud(self.who, self.broker.endpoint(), self._inbox, clock=self.clock)
+        profiles = ProfileTerms.of(self.who.key, self.folder / "profile-erasures.jsonl") if self.profiles else None
+        self._inbox = await Inbox.open(
+            path, self.who.device_key, clock=self.clock, sink=SqliteSink(), consent=terms, profiles=profiles
+        )
+        self.cloud = Cloud(self.who, self.broker.endpoint(), self._inbox, clock=self.clock, accounts=self.accounts)
         self._task = self.group.create_task(self.cloud.run(), name="cloud")
         await self.cloud.ready.wait()
         return self.cloud
@@ -148,19 +155,25 @@ class Loop:
         await self.cloud.authority.change(subject, changes, "guest")
 
     @contextlib.asynccontextmanager
-    async def car(self, name: str = "car-1", subject: int = SUBJECT) -> AsyncIterator[Car]:
-        """One life of a device, whose grants are those of the authority; it does not run yet."""
+    async def car(
+        self, name: str = "car-1", subject: int = SUBJECT, clock: ManualClock | None = None
+    ) -> AsyncIterator[Car]:
+        """One life of a device, whose grants are those of the authority; it does not run yet.
+
+        `clock`: its own, where it is not that of the world.
+        """
         folder = self.folder / name
         await asyncio.to_thread(folder.mkdir, exist_ok=True)
         options = AgentOptions(
             identity=await asyncio.to_thread(load, self.pki.device(name)),
             folder=folder,
             endpoint=Endpoint("127.0.0.1", self.network.port),
-            clock=self.clock,
+            clock=clock or self.clock,
             store_bytes_max=16 << 20,
             uplink=UplinkSettings(receipt_timeout_s=2.0, resync_s=0.1),
             subject=subject,
             authority=True,
+            profiles=self.profiles,
         )
         async with Agent.open(options) as agent, asyncio.TaskGroup() as group:
             car = Car(agent, group, subject)

@@ -193,14 +193,16 @@ class ProfileAnswer(_message.Message):
     def __init__(self, subject: _Optional[int] = ..., request: _Optional[int] = ..., refused: _Optional[str] = ..., sealed: _Optional[bytes] = ..., received_ms: _Optional[int] = ..., sent_ms: _Optional[int] = ...) -> None: ...
 
 class ProfileState(_message.Message):
-    __slots__ = ("document", "edits_seen", "notice")
+    __slots__ = ("document", "edits_seen", "notice", "ahead")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     EDITS_SEEN_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
     document: ProfileDocument
     edits_seen: int
     notice: int
-    def __init__(self, document: _Optional[_Union[ProfileDocument, _Mapping]] = ..., edits_seen: _Optional[int] = ..., notice: _Optional[int] = ...) -> None: ...
+    ahead: bool
+    def __init__(self, document: _Optional[_Union[ProfileDocument, _Mapping]] = ..., edits_seen: _Optional[int] = ..., notice: _Optional[int] = ..., ahead: _Optional[bool] = ...) -> None: ...
 
 class ProfileChanged(_message.Message):
     __slots__ = ("subject", "notice")

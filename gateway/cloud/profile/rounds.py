@@ -1,0 +1,161 @@
+"""Answers what vehicles ask for, and tells them of changes; must never send a profile that nobody asked for."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from forecourt.v1 import profile_pb2
+
+from gateway.clock import Clock
+from gateway.cloud.consent.rounds import Books, Issue
+from gateway.cloud.profile.desk import ProfileDesk, visits_to_tell
+from gateway.cloud.profile.proofs import Asked, Codes, ProofRefused, Proofs
+from gateway.cloud.schema import signed, unsigned
+from gateway.errors import ForecourtError, InputError
+from gateway.log import Log
+from gateway.profile.sealing import context, seal
+from gateway.profile.wording import document_bytes
+
+ANSWER: Final = "profile.answer"
+CHANGED: Final = "profile.changed"
+ANSWER_LIFE_S: Final = 30
+"""A profile that comes later than that moves nothing any more; the vehicle asks again."""
+CHANGED_LIFE_S: Final = 3_600
+LOOK_S: Final = 30.0
+_WRONG: Final = frozenset({"unknown_code", "token_refused", "unknown_key", "not_opened"})
+"""These count as tries."""
+log = Log("cloud")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileParts:
+    """What the authority stands on. `allowed` says, on the inbox's thread, whether a visit agreed to its profile."""
+
+    inbox: Books
+    desk: ProfileDesk
+    codes: Codes
+    proofs: Proofs
+    allowed: Callable[[int], bool]
+
+
+class ProfileRounds:
+    """Makes the round of what is due, for ever. Methods are for the loop's thread."""
+
+    def __init__(self, parts: ProfileParts, commander: Issue, clock: Clock) -> None:
+        self._parts, self._inbox, self._commander, self._clock = parts, parts.inbox, commander, clock
+        self._wake = asyncio.Event()
+
+    def due(self) -> None:
+        """Somebody asked, or a profile was changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Answers and tells, for ever; what could not be sent is looked at again."""
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._inbox.write(lambda _: self._parts.desk.sweep())
+            self._wake.clear()
+            for asked in await self._inbox.read(_waiting):
+                try:
+                    await self._answer(asked)
+                except ForecourtError as error:
+                    log.warning("profile_not_answered", device=asked.device, error=type(error).__name__)
+            for subject, device, notice in await self._inbox.read(visits_to_tell):
+                try:
+                    await self._tell(subject, device, notice)
+                except ForecourtError as error:
+                    log.warning("profile_change_not_told", device=device, error=type(error).__name__)
+
+    async def _answer(self, asked: Asked) -> None:
+        """One request. It is forgotten once its answer is on disk; until then it is answered again."""
+        answer = profile_pb2.ProfileAnswer(
+            subject=asked.subject, request=asked.request, received_ms=asked.received_us // 1_000
+        )
+        try:
+            profile = await self._profile(asked)
+            state = await self._inbox.write(lambda db: self._visit(db, asked, profile))
+            info = context("answer", asked.device, asked.subject, asked.request.to_bytes(8, "big"))
+            answer.sealed = seal(state.SerializeToString(), asked.session_key, info)
+        except ProofRefused as refused:
+            answer.refused = str(refused)
+            if answer.refused in _WRONG:
+                self._parts.proofs.refused(asked.device)
+            log.info("profile_refused", device=asked.device, reason=answer.refused)
+        except InputError:
+            answer.refused = "too_large"
+        answer.sent_ms = self._clock.wall_us() // 1_000
+        await self._commander.issue(asked.device, ANSWER, answer.SerializeToString(), life_s=ANSWER_LIFE_S)
+        await self._inbox.write(lambda db: _done(db, asked))
+
+    async def _profile(self, asked: Asked) -> int | None:
+        """The profile that a proof opens, None where the visit is to have one already; ProofRefused."""
+        if not await self._inbox.read(lambda _: self._parts.allowed(asked.subject)):
+            raise ProofRefused("no_consent")
+        if not asked.proof:
+            return None
+        parts, proof = self._parts, self._parts.proofs.open(asked)
+        match proof.WhichOneof("proof"):
+            case "token":
+                handle = await parts.proofs.account(proof.token)
+                return await self._inbox.write(lambda _: parts.desk.ledger.of_account(handle))
+            case "code":
+                return await self._inbox.write(lambda _: parts.codes.use(proof.code, asked.device, asked.subject))
+            case "key":
+                public = parts.proofs.key(asked, proof.key)
+                return await self._inbox.read(lambda _: parts.codes.of_key(public))
+        raise ProofRefused("not_opened")
+
+    def _visit(self, db: sqlite3.Connection, asked: Asked, profile: int | None) -> profile_pb2.ProfileState:
+        """Ties the visit to its profile, or finds the tie; the state that answers. On the inbox's thread."""
+        row = db.execute(
+            "select device, profile, edits_seen, ahead, ended_us is not null from profile_visit where subject = ?",
+            (signed(asked.subject),),
+        ).fetchone()
+        device, before, seen, ahead, ended = row or (asked.device, None, 0, 0, True)
+        if device != asked.device and not ended:
+            raise ProofRefused("other_device")
+        number = profile if profile is not None or ended else before
+        if number is None:
+            raise ProofRefused("sign_in")
+        ledger = self._parts.desk.ledger
+        document, notice = ledger.document(number), ledger.notice(number)
+        db.execute(
+            "insert into profile_visit(subject, device, profile, session_key, opened_us, edits_seen, told_notice)"
+            " values(?, ?, ?, ?, ?, ?, ?) on conflict do update set profile = excluded.profile,"
+            " ended_us = null, device = excluded.device, session_key = excluded.session_key,"
+            " told_notice = excluded.told_notice, ahead = 0",
+            (signed(asked.subject), asked.device, number, asked.session_key, asked.received_us, seen, notice),
+        )
+        state = profile_pb2.ProfileState(edits_seen=seen, notice=notice, ahead=bool(ahead))
+        state.document.ParseFromString(document_bytes(document))
+        return state
+
+    async def _tell(self, subject: int, device: str, notice: int) -> None:
+        body = profile_pb2.ProfileChanged(subject=subject, notice=notice).SerializeToString()
+        await self._commander.issue(device, CHANGED, body, life_s=CHANGED_LIFE_S)
+        await self._inbox.write(
+            lambda db: db.execute(
+                "update profile_visit set told_notice = ? where subject = ?", (notice, signed(subject))
+            )
+        )
+
+
+def _waiting(db: sqlite3.Connection) -> list[Asked]:
+    rows = db.execute(
+        "select subject, device, request, session_key, proof, received_us from profile_request order by received_us"
+    )
+    return [
+        Asked(unsigned(subject), device, unsigned(request), bytes(key), bytes(proof), received_us)
+        for subject, device, request, key, proof, received_us in rows
+    ]
+
+
+def _done(db: sqlite3.Connection, asked: Asked) -> None:
+    db.execute(
+        "delete from profile_request where subject = ? and request = ?", (signed(asked.subject), signed(asked.request))
+    )

@@ -1,0 +1,82 @@
+"""How a visit's profile stands, and how often a code may be tried; must never show a value of the guest."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from gateway.errors import InputError
+from gateway.profile import Document, Moment
+
+M = TypeVar("M", bound=Message)
+
+CODE_TRIES_MAX: Final = 5
+CODE_TRIES_S: Final = 60.0
+
+
+class Phase(Enum):
+    """How the visit's profile stands."""
+
+    NONE = "none"
+    ASKING = "asking"
+    OPEN = "open"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStatus:
+    """A snapshot, without a value of the guest. `waiting`: edits that the authority has not taken yet."""
+
+    phase: Phase
+    reason: str
+    version: int
+    waiting: int
+    staged: int
+    counters: Mapping[str, int]
+
+
+class OnDocument(Protocol):
+    """Who applies the profile in the vehicle."""
+
+    def __call__(self, document: Document, groups: frozenset[str]) -> None:
+        """The document is this now; `groups` are those that changed, all at a sign-in. Called on the loop."""
+        ...
+
+
+class Tries:
+    """Wrong codes of late; there are few enough of them that nobody guesses one."""
+
+    def __init__(self) -> None:
+        self._at_s: list[float] = []
+
+    def check(self, now_s: float) -> None:
+        """InputError when there were too many."""
+        self._at_s = [at_s for at_s in self._at_s if now_s - at_s < CODE_TRIES_S]
+        if len(self._at_s) >= CODE_TRIES_MAX:
+            raise InputError("too many wrong codes: wait a minute")
+
+    def wrong(self, now_s: float) -> None:
+        """One more."""
+        self._at_s.append(now_s)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request that waits for its answer. `by_guest`: a sign-in, which is the guest's to repeat."""
+
+    number: int
+    sent: Moment
+    by_guest: bool
+    done: "asyncio.Future[str]"
+
+
+def read_body(message: M, body: bytes) -> M:
+    """The body of a command; InputError where it is none."""
+    try:
+        message.ParseFromString(body)
+    except DecodeError as error:
+        raise InputError("the body cannot be read") from error
+    return message
