@@ -6,6 +6,7 @@ origin that it has. So a tall guest who moves the back rest of a small car stays
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from gateway.profile.fields import FIELDS, Value
 from gateway.profile.fit.card import Card
@@ -13,7 +14,7 @@ from gateway.profile.fit.paths import group_paths, paths_of
 from gateway.profile.fit.posture import CORE, CUSHION, HIP, LEG, TORSO, terms_of, wish_of
 from gateway.profile.fit.seat import leg_of
 from gateway.profile.fit.translate import geometries, homes_of, unfit
-from gateway.profile.fit.values import CLIMATE, HOME, MIRRORS, POSTURE, RADIO, Origin, Setting
+from gateway.profile.fit.values import POSTURE, Origin, Setting
 from gateway.profile.register import Raw
 
 
@@ -40,26 +41,27 @@ def learn(
 
     `values`, `origins`: the profile as it is kept. A reading that is missing before or after counts as unchanged.
     """
-    found: dict[str, Learned] = {}
+    touched: dict[str, set[str]] = {}
+    for field, paths in paths_of(card).items():
+        if any(_differs(path, before, after) for path in paths):
+            touched.setdefault(FIELDS[field].group, set()).add(field)
+    if not touched:
+        return {}
     seen_before, seen = unfit(before, card), unfit(after, card)
-    known = (card, *(cards or {}).values())
-    for group in (POSTURE, MIRRORS, *CLIMATE, RADIO, HOME):
-        touched = {
-            field
-            for field, paths in paths_of(card).items()
-            if FIELDS[field].group == group and any(_differs(path, before, after) for path in paths)
-        }
-        if not touched:
-            continue
-        new = {field: seen[field] for field in touched if field in seen}
+    found: dict[str, Learned] = {}
+    for group, fields in touched.items():
+        new = {field: seen[field] for field in fields if field in seen}
         if group == POSTURE:
-            new = _posture(_numbers(values), origins, touched, _numbers(seen_before), _numbers(seen), card, known)
-        raw = {
-            path: value for path in group_paths(card, group) if isinstance(value := after.get(path), int | float | str)
-        }
+            known = (card, *(cards or {}).values())
+            new = _posture(_numbers(values), origins, fields, _numbers(seen_before), _numbers(seen), card, known)
         if new:
+            raw = {path: value for path in group_paths(card, group) if _is_raw(value := after.get(path))}
             found[group] = Learned(new, raw)
     return found
+
+
+def _is_raw(value: Setting | None) -> TypeGuard[Raw]:
+    return isinstance(value, int | float | str)
 
 
 def _differs(path: str, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> bool:
