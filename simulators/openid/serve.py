@@ -22,8 +22,7 @@ FILE: Final = """\
   secret = "accounts.secret"
   [[issuer]]
   issuer = "{issuer}"
-  audience = "{client}"
-  jwks_url = "{issuer}/keys\""""
+  audience = "{client}\""""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,21 @@
 """Proves how keys of a provider are fetched: over HTTP, seldom, kept while it is away, bounded whatever it sends."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.cloud.profile.accounts import AccountRefused, KeysUnavailable, Refusal
+from gateway.cloud.profile.accounts import AccountRefused, Accounts, KeysUnavailable, Refusal
+from gateway.cloud.profile.accounts_settings import IssuerSettings
 from gateway.limits import ACCOUNT_KEYS_AGAIN_S, ACCOUNT_KEYS_AGE_MAX_S, ACCOUNT_KEYS_FRESH_S, ACCOUNT_KEYS_RETRY_S
+from gateway.log import fields_of
 from simulators.openid import SigningKey
 from simulators.openid.provider import Provider
+from tests.kit.accounts import SECRET, claims, signing_key
+from tests.kit.answers import OK, answering
 from tests.kit.openid import CLIENT, accounts_of, serving
 
 
@@ -91,3 +97,42 @@ async def test_a_provider_that_comes_late_is_found(provider: Provider, clock: Ma
     provider.away = False
     clock.advance(ACCOUNT_KEYS_RETRY_S)
     await accounts.verify(provider.id_token("jan", CLIENT), None)
+
+
+async def test_a_provider_is_asked_where_its_keys_are(provider: Provider, clock: ManualClock) -> None:
+    """By its discovery document, which has to be of that issuer; and again when a key is not known."""
+    accounts = accounts_of(provider, clock, jwks_path="")
+    await accounts.verify(provider.id_token("jan", CLIENT), None)
+    provider.rotate()
+    clock.advance(ACCOUNT_KEYS_AGAIN_S)
+    await accounts.verify(provider.id_token("jan", CLIENT), None)
+    assert accounts.counts == {"accepted": 2, "keys.fetched": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"issuer": "https://id.other.example"}, "that of another issuer"),
+        ({"jwks_uri": "http://id.brand.example/keys"}, "is not https"),
+        ({"jwks_uri": 7}, "is not https"),
+        ({"jwks_uri": None}, "no discovery document"),
+    ],
+)
+async def test_a_discovery_document_is_checked(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
+) -> None:
+    """Of another issuer, with keys at an address that others can write to, or with none: no key is taken."""
+    about: dict[str, Any] = {}
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"\r\n" + json.dumps(about).encode())
+
+    async with answering(answer) as url:
+        issuer = url.partition("/keys")[0]
+        about |= {"issuer": issuer, "jwks_uri": f"{issuer}/keys", **changed}
+        if about["jwks_uri"] is None:
+            del about["jwks_uri"]
+        accounts = Accounts([IssuerSettings(issuer=issuer, audience=CLIENT)], SECRET, clock)
+        with pytest.raises(KeysUnavailable):
+            await accounts.verify(signing_key("k1").token(claims(iss=issuer)), None)
+    assert told in str([fields_of(record) for record in caplog.records])

@@ -22,7 +22,8 @@ async def serving(clock: ManualClock) -> AsyncIterator[Provider]:
         yield provider
 
 
-def accounts_of(provider: Provider, clock: ManualClock) -> Accounts:
-    """Accounts that believe the provider, on that clock."""
-    settings = IssuerSettings(issuer=provider.issuer, audience=CLIENT, jwks_url=f"{provider.issuer}/keys")
+def accounts_of(provider: Provider, clock: ManualClock, jwks_path: str = "/keys") -> Accounts:
+    """Accounts that believe the provider, on that clock; without a path they ask it where its keys are."""
+    url = provider.issuer + jwks_path if jwks_path else ""
+    settings = IssuerSettings(issuer=provider.issuer, audience=CLIENT, jwks_url=url)
     return Accounts([settings], SECRET, clock)

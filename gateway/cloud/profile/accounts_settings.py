@@ -38,16 +38,20 @@ class IssuerSettings:
         form=_FORM,
     )
     jwks_url: str = setting(
-        "", doc="where its keys are, as `jwks_uri` in its discovery document; https, or http on this machine"
+        "",
+        doc="where its keys are; https, or http on this machine. Without it and `jwks_file` the provider's discovery "
+        "document says it",
     )
     jwks_file: Path | None = setting(None, doc="file with its keys (a JSON Web Key Set), instead of `jwks_url`")
 
     def mistakes(self) -> Iterator[tuple[str, str, str]]:
         """Keys come from one place, and not over a line that others write to."""
-        if bool(self.jwks_url) == (self.jwks_file is not None):
-            yield "jwks_url", "or jwks_file has to be given, one of both", "keys come from one place"
-        if self.jwks_url and (wrong := unsafe(self.jwks_url)):
+        if self.jwks_url and self.jwks_file is not None:
+            yield "jwks_url", "stands there beside jwks_file", "keys come from one place: take one of both out"
+        elif self.jwks_url and (wrong := unsafe(self.jwks_url)):
             yield "jwks_url", wrong, "write https://HOST/PATH"
+        elif not self.jwks_url and self.jwks_file is None and unsafe(self.issuer):
+            yield "issuer", "cannot be asked where its keys are", "give jwks_url or jwks_file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

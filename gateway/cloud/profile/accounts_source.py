@@ -1,15 +1,16 @@
 """Keeps the keys of one provider: fetched in a thread, cached, seldom; must never let a stranger decide how often."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 
 from gateway.clock import Clock
 from gateway.cloud.profile.accounts_fetch import read_file, read_url
 from gateway.cloud.profile.accounts_keys import Key, Keys, read_keys
-from gateway.cloud.profile.accounts_settings import IssuerSettings
+from gateway.cloud.profile.accounts_settings import IssuerSettings, unsafe
 from gateway.cloud.profile.accounts_token import AccountRefused, Refusal, Unproven, key_for
-from gateway.errors import ForecourtError, LinkError, Retry
+from gateway.errors import ForecourtError, InputError, LinkError, Retry
 from gateway.limits import (
     ACCOUNT_KEYS_AGAIN_S,
     ACCOUNT_KEYS_AGE_MAX_S,
@@ -25,6 +26,20 @@ class KeysUnavailable(LinkError):
     """A provider shows no keys now, and those it showed are too old or none; the token may be good."""
 
     retry = Retry.LATER
+
+
+def discovered(issuer: str) -> str:
+    """Where a provider says that its keys are (OpenID Connect Discovery 1.0, 4); raises ForecourtError. Blocks."""
+    try:
+        told = json.loads(read_url(f"{issuer.rstrip('/')}/.well-known/openid-configuration").decode("utf-8"))
+        named, keys = told["issuer"], told["jwks_uri"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("no discovery document with issuer and jwks_uri") from None
+    if named != issuer:
+        raise InputError("the discovery document is that of another issuer")
+    if not isinstance(keys, str) or unsafe(keys):
+        raise InputError("jwks_uri of the discovery document is not https")
+    return keys
 
 
 class KeySource:
@@ -47,9 +62,10 @@ class KeySource:
     @classmethod
     def of(cls, settings: IssuerSettings, clock: Clock) -> "KeySource":
         """Where the settings say. A file is looked at again after a minute, a provider after an hour."""
+        issuer, url = settings.issuer, settings.jwks_url
         if (path := settings.jwks_file) is not None:
-            return cls(settings.issuer, lambda: read_file(path), ACCOUNT_KEYS_AGAIN_S, clock)
-        return cls(settings.issuer, lambda: read_url(settings.jwks_url), ACCOUNT_KEYS_FRESH_S, clock)
+            return cls(issuer, lambda: read_file(path), ACCOUNT_KEYS_AGAIN_S, clock)
+        return cls(issuer, lambda: read_url(url or discovered(issuer)), ACCOUNT_KEYS_FRESH_S, clock)
 
     async def key_for(self, token: Unproven) -> Key:
         """The key that may have signed the token; raises AccountRefused and KeysUnavailable."""

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -210,3 +212,21 @@ async def test_accounts_open_as_their_file_says(tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "keys.json").write_text, "{}")
     with pytest.raises(InputError, match="no key set"):
         await asyncio.to_thread(settings.check_files)
+
+
+def test_without_the_extra_the_settings_are_known_and_the_reason_is_told() -> None:
+    """A device, or a cloud without forecourt[cloud], checks and documents settings; what needs the library says so."""
+    code = (
+        "import sys\n"
+        "sys.modules['jwt'] = None\n"
+        "from gateway.config import reference_page\n"
+        "assert 'role = \"accounts\"' in reference_page()\n"
+        "import gateway.cloud.profile\n"
+        "from gateway.errors import ConfigError\n"
+        "try:\n"
+        "    import gateway.cloud.profile.accounts\n"
+        "except ConfigError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=25)
+    assert "pip install 'forecourt[cloud]'" in done.stdout

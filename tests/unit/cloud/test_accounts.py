@@ -239,7 +239,7 @@ async def test_a_handle_is_a_keyed_pseudonym(provider: Provider) -> None:
 
 
 def test_settings_of_one_provider_name_one_place() -> None:
-    """Both places of keys, or neither, and addresses that others can write to, are mistakes."""
+    """Both places of keys, an issuer that is no address and no place, and addresses that others can write to."""
 
     def mistakes(**given: Any) -> list[str]:
         return [text for _, text, _ in IssuerSettings(issuer=ISSUER, audience=CLIENT, **given).mistakes()]
@@ -247,7 +247,10 @@ def test_settings_of_one_provider_name_one_place() -> None:
     assert mistakes(jwks_url="https://id.brand.example/keys?v=1") == []
     assert mistakes(jwks_url="http://127.0.0.1:8600/keys") == mistakes(jwks_url="http://[::1]:86/keys") == []
     assert mistakes(jwks_file=Path("keys.json")) == []
-    assert len(mistakes()) == len(mistakes(jwks_url="https://a.example/", jwks_file=Path("k"))) == 1
+    assert mistakes() == []
+    assert len(mistakes(jwks_url="https://a.example/", jwks_file=Path("k"))) == 1
+    for issuer in ("brand-accounts", "http://id.brand.example"):
+        assert len(list(IssuerSettings(issuer=issuer, audience=CLIENT).mistakes())) == 1
     for url in (
         "http://id.brand.example/keys", "ftp://127.0.0.1/keys", "https:///keys", "https://a:b@id.example/", "file:///k",
         "https://id.example:99999/", "https://id.example/#k", "https://id.example/a b", "http://127.0.0.1.evil.example/",
