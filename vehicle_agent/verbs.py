@@ -74,10 +74,12 @@ async def _run(settings: "VehicleAgentSettings", source: "SignalSource", plan: "
     from gateway.tasks import until_signal
     from vehicle_agent.agent import VehicleAgent
     from vehicle_agent.cabin import CabinHouse, open_cabin
+    from vehicle_agent.guest_profile import open_guest_profile
     from vehicle_agent.metrics import observe
 
     options = await asyncio.to_thread(lambda: options_of(settings, SystemClock()))
     cabin = await open_cabin(settings, options.clock)
+    options = dataclasses.replace(options, profiles=cabin is not None and options.authority)
     async with until_signal(), Agent.open(options) as agent:
         reader = VehicleAgent(agent, source, plan, in_flight_events=settings.vehicle.in_flight_events)
         observe(agent.health, reader)
@@ -86,6 +88,8 @@ async def _run(settings: "VehicleAgentSettings", source: "SignalSource", plan: "
             house = CabinHouse(cabin, agent.desk)
             house.observe(agent.health)
             parts.append(house.run)
+            profile = await open_guest_profile(agent, cabin, settings.cabin)
+            parts += [profile.run] if profile is not None else []
         await agent.run(*parts)
 
 

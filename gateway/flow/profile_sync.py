@@ -8,7 +8,7 @@ is asked for; edits go up after that, dated in the authority's time.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from forecourt.v1 import profile_pb2
@@ -19,7 +19,7 @@ from gateway.flow.commands import CommandFailed, CommandRouter
 from gateway.flow.profile_mail import Mail
 from gateway.flow.profile_stages import Stages
 from gateway.flow.profile_state import Moved, ProfileRoom
-from gateway.flow.profile_views import Asked, OnDocument, Phase, ProfileStatus, read_body
+from gateway.flow.profile_views import Asked, OnDocument, Phase, ProfileStatus, Told, read_body, result_message
 from gateway.log import Log
 from gateway.model import Purpose, PurposeSet
 from gateway.profile import Document, Edit, Origin, Value, moment_of
@@ -124,12 +124,11 @@ class ProfileSync:
         self._wake.set()
         return edit
 
-    async def report(self, result: profile_pb2.ProfileResult) -> None:
+    async def report(self, card: str, outcomes: Iterable[Told]) -> None:
         """What became of the document in this vehicle; goes up where the visit allows it."""
         kept, document = self._room.kept, self._room.document
         if kept is not None and kept.signed_in and document is not None:
-            result.epoch, result.version = document.epoch, document.version
-            await self._mail.result(kept, result)
+            await self._mail.result(kept, result_message(document, card, outcomes))
 
     # What comes down
 

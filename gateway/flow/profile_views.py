@@ -1,15 +1,17 @@
 """How a visit's profile stands, and how often a code may be tried; must never show a value of the guest."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol, TypeVar
 
+from forecourt.v1 import profile_pb2
 from google.protobuf.message import DecodeError, Message
 
 from gateway.errors import InputError
-from gateway.profile import Document, Moment
+from gateway.profile import Document, Moment, Value
+from gateway.profile.wording import value_message
 
 M = TypeVar("M", bound=Message)
 
@@ -46,6 +48,30 @@ class OnDocument(Protocol):
         ...
 
 
+class Told(Protocol):
+    """What became of one field, as vehicle_agent.cabin.Outcome says it."""
+
+    @property
+    def field(self) -> str:
+        """Which."""
+        ...
+
+    @property
+    def kind(self) -> Enum:
+        """applied, already, clamped, partial, skipped, refused or failed."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why, in a word or a few."""
+        ...
+
+    @property
+    def values(self) -> tuple[Value | bool | None, Value | bool | None, Value | bool | None]:
+        """Wanted, set, and read back at the end."""
+        ...
+
+
 class Tries:
     """Wrong codes of late; there are few enough of them that nobody guesses one."""
 
@@ -79,4 +105,15 @@ def read_body(message: M, body: bytes) -> M:
         message.ParseFromString(body)
     except DecodeError as error:
         raise InputError("the body cannot be read") from error
+    return message
+
+
+def result_message(document: Document, card: str, outcomes: Iterable[Told]) -> profile_pb2.ProfileResult:
+    """What became of a document, field by field."""
+    message = profile_pb2.ProfileResult(epoch=document.epoch, version=document.version, card=card)
+    for one in outcomes:
+        told = message.outcomes.add(field=one.field, kind=str(one.kind.value), reason=one.reason)
+        for into, value in zip((told.wanted, told.set, told.read_back), one.values, strict=True):
+            if value is not None:
+                into.CopyFrom(value_message(value))
     return message

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.consent import Consent
+from gateway.door import Verb
 from gateway.errors import ForecourtError, StoreError, StoreFull, StoreTooNew
 from gateway.flow import schema as flow_schema
 from gateway.flow.budget import Budget
@@ -103,6 +104,8 @@ class Agent:
         self.options, self.store, self.consent, self.outbox, self.health = options, store, consent, outbox, health
         self.clock: Clock = options.clock
         self.subject = options.subject
+        self.verbs: dict[str, Verb] = {}
+        """More that apps may ask for at the door; for whoever brings a part, before `run`."""
         self._drafts = Drafts()
         self.identity = options.identity
         topics = Topics(options.identity.device)
@@ -230,7 +233,8 @@ class Agent:
                     group.create_task(self.profiles.run(), name="profile")
                 if self.desk is not None:
                     group.create_task(
-                        surfaces.serve(self.desk, self.options, self._online, self.profiles), name="surfaces"
+                        surfaces.serve(self.desk, self.options, self._online, self.profiles, self.verbs),
+                        name="surfaces",
                     )
                 group.create_task(self._look_after(), name="care")
                 group.create_task(self._check_damage(), name="damage")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from gateway.door import Door
+from gateway.door import Door, Verb
 from gateway.errors import ConfigError, InputError
 from gateway.guest import GuestDesk
 from gateway.guest.verbs import desk_verbs
@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 
 async def serve(
-    desk: GuestDesk, options: AgentOptions, online: Callable[[], bool], profiles: "ProfileSync | None" = None
+    desk: GuestDesk,
+    options: AgentOptions,
+    online: Callable[[], bool],
+    profiles: "ProfileSync | None" = None,
+    more: Mapping[str, Verb] | None = None,
 ) -> None:
-    """Serves door and page as the options say, until it is cancelled; raises ConfigError where one cannot be had."""
-    verbs = desk_verbs(desk)
+    """Serves door and page as the options say, until it is cancelled; raises ConfigError where one cannot be had.
+
+    `more`: what apps may ask for at the door beside the visit and its profile.
+    """
+    verbs = desk_verbs(desk) | dict(more or {})
     if profiles is not None:
         from gateway.guest.profile_verbs import profile_verbs
 

@@ -76,6 +76,11 @@ class Outcome:
     set: Setting | None = None
     read_back: Setting | None = None
 
+    @property
+    def values(self) -> tuple[Setting | None, Setting | None, Setting | None]:
+        """Wanted, set, and read back at the end."""
+        return self.wanted, self.set, self.read_back
+
 
 _GOOD: Final = frozenset({OutcomeKind.APPLIED, OutcomeKind.ALREADY, OutcomeKind.CLAMPED})
 

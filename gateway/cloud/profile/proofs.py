@@ -145,12 +145,16 @@ class Proofs:
         except (DecodeError, InputError) as error:
             raise ProofRefused("not_opened") from error
 
-    async def account(self, token: str) -> bytes:
-        """The handle of the account that a token names; ProofRefused, with the word `later` where nobody can say."""
+    async def account(self, asked: Asked, token: str) -> bytes:
+        """The handle of the account that a token names; ProofRefused, with the word `later` where nobody can say.
+
+        A token serves the visit that showed it first, and no other.
+        """
         if self._accounts is None:
             raise ProofRefused("no_accounts")
         try:
-            return self._accounts.handle(await self._accounts.verify(token, None))
+            visit = f"{asked.device}\0{asked.subject}".encode()
+            return self._accounts.handle(await self._accounts.verify(token, None, visit=visit))
         except LinkError as error:
             raise ProofRefused("later") from error
         except InputError as error:

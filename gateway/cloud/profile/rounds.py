@@ -101,7 +101,7 @@ class ProfileRounds:
         parts, proof = self._parts, self._parts.proofs.open(asked)
         match proof.WhichOneof("proof"):
             case "token":
-                handle = await parts.proofs.account(proof.token)
+                handle = await parts.proofs.account(asked, proof.token)
                 return await self._inbox.write(lambda _: parts.desk.ledger.of_account(handle))
             case "code":
                 return await self._inbox.write(lambda _: parts.codes.use(proof.code, asked.device, asked.subject))

@@ -3,7 +3,7 @@
 from gateway.profile.fit.card import Actuator, Card, DriveSide, Geometry, Policy
 from gateway.profile.fit.cards import card_from_toml
 from gateway.profile.fit.finding import GROUP, load_card, load_cards
-from gateway.profile.fit.learn import Learned, learn
+from gateway.profile.fit.learning import Learned, learn
 from gateway.profile.fit.leaves import overlay_path
 from gateway.profile.fit.mirrors import from_vss5
 from gateway.profile.fit.paths import group_paths, paths_of

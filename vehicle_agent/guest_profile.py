@@ -1,0 +1,189 @@
+"""The guest's profile in this vehicle: applied when it comes, learnt from his hands; must never move a seat by itself.
+
+The cabin judges every motion; here is decided only what is wanted. What the guest changes by hand goes back into the
+profile, in terms that no model decides.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from gateway.errors import ForecourtError, InputError
+from gateway.guest import SessionState
+from gateway.log import Log
+from gateway.profile import FIELDS, Document, Edit, Origin, Value
+from gateway.profile.fit import Card, Fit, fit, learn, load_card, load_cards
+from gateway.runtime import Agent
+from vehicle_agent.cabin import ApplyTiming, Cabin, CabinEdit, Outcome, Seated
+from vehicle_agent.settings import CabinSettings
+
+POSTURE, MIRRORS = "posture", "mirrors"
+_log = Log("profile")
+
+
+class Profiles(Protocol):
+    """gateway.runtime.Agent.profiles, as far as it is needed here."""
+
+    def document(self) -> Document | None:
+        """The profile of the visit; None before a sign-in."""
+        ...
+
+    async def edit(self, group: str, values: Mapping[str, Value | None], origin: Origin) -> Edit:
+        """The guest changed fields of a group by hand; kept when this returns."""
+        ...
+
+    async def report(self, card: str, outcomes: Iterable[Outcome]) -> None:
+        """What became of the document in this vehicle."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The last plan: of which version, how it ended field by field, and when its orders were given."""
+
+    version: int
+    outcomes: tuple[Outcome, ...]
+    timing: ApplyTiming | None
+
+
+class GuestProfile:
+    """Between profile room and cabin. `run` goes on until it is cancelled."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        cabin: Cabin,
+        cards: Mapping[str, Card],
+        card: Card,
+        device: str,
+        visit: Callable[[], int | None],
+    ) -> None:
+        """`cards`: models that profiles may come from; `card`: this one. `visit`: the open visit's handle, or None."""
+        self._profiles, self._cabin, self._card, self._cards = profiles, cabin, card, cards
+        self._device, self._visit = device, visit
+        self._wanted: frozenset[str] = frozenset()
+        self._left = False
+        self._plans = 0
+        self._wake = asyncio.Event()
+        self.last: Applied | None = None
+        self.applied = asyncio.Condition()
+
+    def arrived(self, document: Document, groups: frozenset[str]) -> None:
+        """The profile is this now, and these groups of it changed."""
+        del document
+        self._wanted |= groups | ({MIRRORS} if POSTURE in groups else frozenset())  # the eye moves with the seat
+        self._wake.set()
+
+    def signed_out(self) -> None:
+        """There is no profile any more, though perhaps a visit: what was set goes back, and the home address goes."""
+        self._wanted, self._left = frozenset(), True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Applies and learns, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._apply_all(), name="profile-apply")
+            group.create_task(self._learn_all(), name="profile-learn")
+
+    async def again(self, *, confirmed: bool) -> Applied:
+        """Applies the whole profile once more; `confirmed`: the guest tapped on the screen. InputError without one."""
+        document = self._profiles.document()
+        if document is None:
+            raise InputError("the guest has no profile here: sign in first")
+        return await self._apply(document, frozenset(document.groups()), confirmed=confirmed)
+
+    async def apply_verb(self, args: Mapping[str, Any]) -> Any:
+        """At the door: the guest taps on the screen, so that everything is set that may be. No arguments."""
+        if args:
+            raise InputError("apply takes no arguments")
+        done = await self.again(confirmed=True)
+        return [{"field": one.field, "outcome": one.kind.value, "reason": one.reason} for one in done.outcomes]
+
+    async def _apply_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._round()
+            except ForecourtError as error:
+                _log.warning("profile_not_applied", error=type(error).__name__, why=str(error))
+
+    async def _round(self) -> None:
+        if self._left:
+            self._left = False
+            await self._cabin.neutral()
+        wanted, self._wanted = self._wanted, frozenset()
+        document = self._profiles.document()
+        if wanted and document is not None and self._visit() is not None:
+            await self._apply(document, wanted, confirmed=False)
+
+    async def _apply(self, document: Document, groups: frozenset[str], *, confirmed: bool) -> Applied:
+        subject = self._visit()
+        if subject is None:
+            raise InputError("there is no visit")
+        seated = Seated(subject)
+        translated = await asyncio.to_thread(fit, document.values, document.origins, self._card, self._cards)
+        await self._cabin.begin(seated)
+        self._plans += 1
+        plan = f"{document.epoch.hex()}:{document.version}:{self._plans}"
+        outcomes = await self._cabin.apply(_of(translated, groups), plan, seated, confirmed=confirmed)
+        self.last = Applied(document.version, outcomes, self._cabin.last_apply)
+        _log.info("profile_applied", version=document.version, **_counted(outcomes))
+        async with self.applied:
+            self.applied.notify_all()
+        await self._profiles.report(self._card.id, outcomes)
+        return self.last
+
+    async def _learn_all(self) -> None:
+        async for edit in self._cabin.edits():
+            with suppress(InputError):  # the profile went meanwhile
+                await self._learn(edit)
+
+    async def _learn(self, edit: CabinEdit) -> None:
+        document = self._profiles.document()
+        if document is None or edit.session.subject != self._visit():
+            return
+        found = await asyncio.to_thread(
+            learn, edit.before, edit.after, document.values, document.origins, self._card, self._cards
+        )
+        for group, learned in found.items():
+            origin = Origin(self._device, self._card.id, self._card.revision, learned.raw)
+            await self._profiles.edit(group, learned.values, origin)
+            _log.info("profile_learnt", group=group)
+
+
+async def open_guest_profile(agent: Agent, cabin: Cabin, settings: CabinSettings) -> GuestProfile | None:
+    """The one of an agent that keeps profiles; None of another. Raises ConfigError for a card that cannot be read."""
+    profiles, desk = agent.profiles, agent.desk
+    if profiles is None or desk is None:
+        return None
+    cards = await asyncio.to_thread(load_cards)
+    card = await asyncio.to_thread(load_card, settings.card_file or settings.card)
+
+    def visit() -> int | None:
+        now = desk.session()
+        return now.subject if now is not None and now.state is SessionState.OPEN else None
+
+    made = GuestProfile(profiles, cabin, cards, card, agent.identity.device, visit)
+    profiles.on_document.append(made.arrived)
+    profiles.on_signed_out.append(made.signed_out)
+    agent.verbs["apply"] = made.apply_verb
+    return made
+
+
+def _of(translated: Fit, groups: frozenset[str]) -> Fit:
+    """What of a translated profile belongs to these groups."""
+    targets = tuple(one for one in translated.targets if FIELDS[one.field].group in groups)
+    skipped = tuple(
+        (name, why) for name, why in translated.skipped if name not in FIELDS or FIELDS[name].group in groups
+    )
+    return replace(translated, targets=targets, skipped=skipped)
+
+
+def _counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in outcomes:
+        found[one.kind.value] = found.get(one.kind.value, 0) + 1
+    return found
