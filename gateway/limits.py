@@ -164,6 +164,8 @@ ACCOUNT_KEYS_MAX: Final = 64
 ACCOUNT_KEYS_BYTES_MAX: Final = 262_144
 ACCOUNT_KEYS_TIMEOUT_S: Final = 5.0
 """For connection, TLS and the whole answer together; the look-up of the name comes before."""
+ACCOUNT_KEYS_PATIENCE_S: Final = 1.0
+"""So long a token waits for keys that are being fetched; then it is to come again."""
 ACCOUNT_KEYS_AGAIN_S: Final = 60.0
 """Between two fetches of a provider's keys, whatever tokens name."""
 ACCOUNT_KEYS_RETRY_S: Final = 5.0

@@ -12,9 +12,9 @@ from gateway.cloud.profile.accounts import AccountRefused, Accounts, KeysUnavail
 from gateway.cloud.profile.accounts_settings import IssuerSettings
 from gateway.limits import ACCOUNT_KEYS_AGAIN_S, ACCOUNT_KEYS_AGE_MAX_S, ACCOUNT_KEYS_FRESH_S, ACCOUNT_KEYS_RETRY_S
 from gateway.log import fields_of
-from simulators.openid import SigningKey
+from simulators.openid import SigningKey, key_set
 from simulators.openid.provider import Provider
-from tests.kit.accounts import SECRET, claims, signing_key
+from tests.kit.accounts import ISSUER, PATIENCE_S, SECRET, claims, signing_key
 from tests.kit.answers import OK, answering
 from tests.kit.openid import CLIENT, accounts_of, serving
 
@@ -132,7 +132,27 @@ async def test_a_discovery_document_is_checked(
         about |= {"issuer": issuer, "jwks_uri": f"{issuer}/keys", **changed}
         if about["jwks_uri"] is None:
             del about["jwks_uri"]
-        accounts = Accounts([IssuerSettings(issuer=issuer, audience=CLIENT)], SECRET, clock)
+        accounts = Accounts([IssuerSettings(issuer=issuer, audience=CLIENT)], SECRET, clock, PATIENCE_S)
         with pytest.raises(KeysUnavailable):
             await accounts.verify(signing_key("k1").token(claims(iss=issuer)), None)
     assert told in str([fields_of(record) for record in caplog.records])
+
+
+async def test_a_slow_provider_holds_nobody_up(clock: ManualClock) -> None:
+    """Who needs its keys is told to come again; the fetch goes on, and then they are there."""
+    go_on, key = asyncio.Event(), signing_key("k1")
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        writer.write(OK + b"\r\n" + key_set([key]))
+
+    async with answering(answer) as url:
+        settings = IssuerSettings(issuer=ISSUER, audience=CLIENT, jwks_url=url)
+        accounts, token = Accounts([settings], SECRET, clock, 0.05), key.token(claims(aud=CLIENT))
+        with pytest.raises(KeysUnavailable):
+            await accounts.verify(token, None)
+        assert "keys.failed" not in accounts.counts
+        go_on.set()
+        await accounts.aclose()
+        await accounts.verify(token, None)
+    assert accounts.counts == {"unavailable": 1, "accepted": 1, "keys.fetched": 1}

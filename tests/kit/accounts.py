@@ -17,6 +17,8 @@ CLIENT = "forecourt-cloud"
 SUBJECT = "jan.canary@mail.example"
 SECRET = bytes(range(32))
 NOW_S = BUILD_TIME_US // 1_000_000
+PATIENCE_S = 20.0
+"""On a busy machine a fetch takes long; what is to be seen is that it ends."""
 NONCE = "nonce-of-this-sign-in"
 
 
@@ -41,7 +43,7 @@ class Provider:
         self.file, self.clock = folder / "keys.json", ManualClock()
         self.show(*keys)
         self.settings = IssuerSettings(issuer=issuer, audience=CLIENT, also=also, jwks_file=self.file)
-        self.accounts = Accounts([self.settings], SECRET, self.clock)
+        self.accounts = Accounts([self.settings], SECRET, self.clock, PATIENCE_S)
 
     def show(self, *keys: SigningKey) -> None:
         """Puts these keys into the file."""

@@ -8,7 +8,7 @@ from gateway.cloud.profile.accounts import Accounts
 from gateway.cloud.profile.accounts_settings import IssuerSettings
 from simulators.openid.provider import Provider
 from simulators.openid.server import OpenIdServer
-from tests.kit.accounts import SECRET
+from tests.kit.accounts import PATIENCE_S, SECRET
 
 CLIENT = "forecourt"
 
@@ -26,4 +26,4 @@ def accounts_of(provider: Provider, clock: ManualClock, jwks_path: str = "/keys"
     """Accounts that believe the provider, on that clock; without a path they ask it where its keys are."""
     url = provider.issuer + jwks_path if jwks_path else ""
     settings = IssuerSettings(issuer=provider.issuer, audience=CLIENT, jwks_url=url)
-    return Accounts([settings], SECRET, clock)
+    return Accounts([settings], SECRET, clock, PATIENCE_S)

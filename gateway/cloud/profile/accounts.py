@@ -19,7 +19,7 @@ from gateway.cloud.profile.accounts_source import KeySource, KeysUnavailable
 from gateway.cloud.profile.accounts_token import Account, AccountRefused, Refusal, Terms, judge, read_token
 from gateway.config import load
 from gateway.errors import ConfigError
-from gateway.limits import ACCOUNT_LEEWAY_S
+from gateway.limits import ACCOUNT_KEYS_PATIENCE_S, ACCOUNT_LEEWAY_S
 from gateway.log import Log
 from gateway.model import ClockQuality
 
@@ -32,15 +32,22 @@ log = Log("accounts")
 class Accounts:
     """Proves accounts of the providers in `issuers`, and names them by `secret` (32 bytes or more).
 
-    One object belongs to one loop. Keys are fetched in threads when a token first asks for them.
+    One object belongs to one loop. Keys are fetched in threads, at the latest when a token asks for them, which waits
+    for that no longer than `patience_s`.
     """
 
-    def __init__(self, issuers: Sequence[IssuerSettings], secret: bytes, clock: Clock) -> None:
+    def __init__(
+        self,
+        issuers: Sequence[IssuerSettings],
+        secret: bytes,
+        clock: Clock,
+        patience_s: float = ACCOUNT_KEYS_PATIENCE_S,
+    ) -> None:
         if len(secret) < SECRET_BYTES:
             raise ConfigError(f"the secret of the handles has at least {SECRET_BYTES} bytes")
         self._secret, self._clock = secret, clock
         self._terms = {one.issuer: Terms(one.issuer, one.audience, one.also) for one in issuers}
-        self._sources = {one.issuer: KeySource.of(one, clock) for one in issuers}
+        self._sources = {one.issuer: KeySource.of(one, clock, patience_s) for one in issuers}
         self._counts: Counter[str] = Counter()
         self._seen = Seen()
 
@@ -48,13 +55,16 @@ class Accounts:
     async def open(cls, path: Path, clock: Clock) -> "Accounts":
         """As the file of settings says (`role = "accounts"`); its secret is made where it is missing.
 
-        Raises ConfigError.
+        Keys begin to be fetched. Raises ConfigError.
         """
         settings = await asyncio.to_thread(load, AccountsSettings, path)
         secret, made = await asyncio.to_thread(secret_at, settings.accounts.secret)
         if made:
             log.info("secret_made", path=str(settings.accounts.secret))
-        return cls(settings.issuer, secret, clock)
+        accounts = cls(settings.issuer, secret, clock)
+        for source in accounts._sources.values():
+            source.begin()
+        return accounts
 
     async def aclose(self) -> None:
         """Waits for keys that are being fetched."""

@@ -46,12 +46,14 @@ class KeySource:
     """Finds the key of a token. Keys that are known serve at once; they are renewed beside that, when they have aged.
 
     A key that is not known makes the set be fetched again, at most once in ACCOUNT_KEYS_AGAIN_S; who comes meanwhile
-    waits for the same fetch. While the provider is away its keys go on working for ACCOUNT_KEYS_AGE_MAX_S.
+    waits for the same fetch, `patience_s` at most: a slow provider holds nobody up. While the provider is away its keys
+    go on working for ACCOUNT_KEYS_AGE_MAX_S.
     """
 
-    def __init__(self, issuer: str, read: Callable[[], bytes], fresh_s: float, clock: Clock) -> None:
+    def __init__(self, issuer: str, read: Callable[[], bytes], fresh_s: float, clock: Clock, patience_s: float) -> None:
         """`read` blocks, and raises ForecourtError; it is called in a thread. Keys older than `fresh_s` are renewed."""
         self._issuer, self._read, self._fresh_s, self._clock = issuer, read, fresh_s, clock
+        self._patience_s = patience_s
         self._keys: Keys | None = None
         self._read_at_s = 0.0
         self._begun_at_s: float | None = None
@@ -60,12 +62,12 @@ class KeySource:
         self.counts: Counter[str] = Counter()
 
     @classmethod
-    def of(cls, settings: IssuerSettings, clock: Clock) -> "KeySource":
+    def of(cls, settings: IssuerSettings, clock: Clock, patience_s: float) -> "KeySource":
         """Where the settings say. A file is looked at again after a minute, a provider after an hour."""
         issuer, url = settings.issuer, settings.jwks_url
         if (path := settings.jwks_file) is not None:
-            return cls(issuer, lambda: read_file(path), ACCOUNT_KEYS_AGAIN_S, clock)
-        return cls(issuer, lambda: read_url(url or discovered(issuer)), ACCOUNT_KEYS_FRESH_S, clock)
+            return cls(issuer, lambda: read_file(path), ACCOUNT_KEYS_AGAIN_S, clock, patience_s)
+        return cls(issuer, lambda: read_url(url or discovered(issuer)), ACCOUNT_KEYS_FRESH_S, clock, patience_s)
 
     async def key_for(self, token: Unproven) -> Key:
         """The key that may have signed the token; raises AccountRefused and KeysUnavailable."""
@@ -79,7 +81,7 @@ class KeySource:
                 raise
         else:
             if self._age_s() > self._fresh_s:
-                self._begin()
+                self.begin()
             return key
         return key_for(token, self._usable())
 
@@ -98,12 +100,12 @@ class KeySource:
 
     async def _fetched(self) -> bool:
         """Whether a fetch has come to its end since the call."""
-        if (fetching := self._begin()) is None:
+        if (fetching := self.begin()) is None:
             return False
-        await asyncio.wait([fetching])
-        return True
+        ended, _ = await asyncio.wait([fetching], timeout=self._patience_s)
+        return bool(ended)
 
-    def _begin(self) -> asyncio.Future[Keys | ForecourtError] | None:
+    def begin(self) -> asyncio.Future[Keys | ForecourtError] | None:
         """The fetch that is under way, or a new one; None when it is too early for another."""
         if self._fetching is not None:
             return self._fetching

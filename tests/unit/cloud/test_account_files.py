@@ -20,7 +20,7 @@ from gateway.cloud.profile.accounts_settings import AccountsSettings
 from gateway.config import Mistakes, load
 from gateway.errors import ConfigError, InputError
 from gateway.limits import ACCOUNT_ISSUERS_MAX, ACCOUNT_KEYS_AGAIN_S, ACCOUNT_KEYS_BYTES_MAX, ACCOUNT_KEYS_MAX
-from tests.kit.accounts import CLIENT, ISSUER, NONCE, Provider, claims, signing_key
+from tests.kit.accounts import CLIENT, ISSUER, NONCE, PATIENCE_S, Provider, claims, signing_key
 
 GOOD = signing_key("k1").public()
 RSA = signing_key("r1", "RS256").public()
@@ -114,7 +114,7 @@ async def test_one_id_for_two_keys_is_nobody(tmp_path: Path) -> None:
     for key in (twin, other):
         await provider.accounts.verify(key.token(claims()), NONCE)
     provider.file.write_text(json.dumps({"keys": [twin.public(), twin.public()]}), "ascii")
-    accounts = Accounts([provider.settings], bytes(32), provider.clock)
+    accounts = Accounts([provider.settings], bytes(32), provider.clock, PATIENCE_S)
     with pytest.raises(AccountRefused, match="not one key alone"):
         await accounts.verify(twin.token(claims()), NONCE)
 
@@ -204,6 +204,8 @@ async def test_accounts_open_as_their_file_says(tmp_path: Path) -> None:
     await asyncio.to_thread(path.write_text, text + 'jwks_file = "keys.json"\n')
     provider = Provider(tmp_path, signing_key("k1"))
     accounts = await Accounts.open(path, ManualClock())
+    await accounts.aclose()
+    assert accounts.counts == {"keys.fetched": 1}, "before anybody asks"
     mine = await accounts.verify(signing_key("k1").token(claims()), NONCE)
     again = await Accounts.open(path, ManualClock())
     assert again.handle(mine) == accounts.handle(mine) != provider.accounts.handle(mine)

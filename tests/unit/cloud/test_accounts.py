@@ -22,6 +22,7 @@ from tests.kit.accounts import (
     ISSUER,
     NONCE,
     OTHER,
+    PATIENCE_S,
     SECRET,
     SUBJECT,
     Provider,
@@ -103,7 +104,7 @@ async def test_another_providers_key_does_not_count(tmp_path: Path, provider: Pr
     (tmp_path / "other").mkdir()
     theirs = SigningKey.make("k1")
     other = Provider(tmp_path / "other", theirs, issuer=OTHER)
-    both = Accounts([provider.settings, other.settings], SECRET, provider.clock)
+    both = Accounts([provider.settings, other.settings], SECRET, provider.clock, PATIENCE_S)
     assert await both.verify(theirs.token(claims(iss=OTHER)), NONCE) == Account(OTHER, SUBJECT)
     assert await both.verify(KEY.token(claims()), NONCE) == Account(ISSUER, SUBJECT)
     for token in (theirs.token(claims()), KEY.token(claims(iss=OTHER))):
@@ -150,7 +151,7 @@ async def test_a_token_may_name_no_key_where_one_fits(provider: Provider) -> Non
     token = jws({"alg": "ES256"}, claims(), KEY)
     await provider.accounts.verify(token, NONCE)
     provider.show(KEY, signing_key("k2"))
-    provider.accounts = Accounts([provider.settings], SECRET, provider.clock)
+    provider.accounts = Accounts([provider.settings], SECRET, provider.clock, PATIENCE_S)
     assert await refused(provider, token) is Refusal.WRONG_KEY
     await provider.accounts.verify(KEY.token(claims()), NONCE)
 
@@ -233,7 +234,7 @@ async def test_a_handle_is_a_keyed_pseudonym(provider: Provider) -> None:
     assert handle == expected
     others = [Account(ISSUER, "jan"), Account(OTHER, SUBJECT), Account(ISSUER + "j", "an"), Account(ISSUER, "")]
     assert len({handle, *(provider.accounts.handle(one) for one in others)}) == 5
-    assert Accounts([provider.settings], bytes(32), provider.clock).handle(mine) != handle
+    assert Accounts([provider.settings], bytes(32), provider.clock, PATIENCE_S).handle(mine) != handle
     with pytest.raises(ConfigError, match="at least 32 bytes"):
         Accounts([provider.settings], bytes(31), provider.clock)
 
