@@ -79,7 +79,8 @@ def check_document(one: Document) -> Document:
         raise InputError("a profile has an epoch of 16 bytes, a version and a schema")
     if len(one.registers) > REGISTERS_MAX:
         raise InputError(f"a profile holds at most {REGISTERS_MAX} fields")
-    return replace(one, registers={key: check_register(each) for key, each in one.registers.items()})
+    newer = one.schema > SCHEMA
+    return replace(one, registers={key: check_register(each, newer=newer) for key, each in one.registers.items()})
 
 
 def check_edit(one: Edit) -> Edit:

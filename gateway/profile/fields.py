@@ -94,8 +94,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The keys of each group."""
 
-BANDS = frozenset({"FM", "DAB", "ONLINE"})
-
 
 def group_of(key: str) -> str:
     """The group of a field; of one that this version does not know, its key up to the last dot."""
@@ -110,10 +108,11 @@ def check_key(key: str) -> str:
     return key
 
 
-def check_value(key: str, value: Value) -> Value:
+def check_value(key: str, value: Value, *, newer: bool = False) -> Value:
     """The value as the field stores it, numbers as float or int; InputError for one that it cannot hold.
 
-    A field that this version does not know may hold any bounded value.
+    A field that this version does not know may hold any bounded value, and so may every field of a `newer` schema:
+    what is none here is kept for those who know it, and left out by whoever applies it.
     """
     spec = FIELDS.get(check_key(key))
     if isinstance(value, str):
@@ -124,15 +123,20 @@ def check_value(key: str, value: Value) -> Value:
             raise InputError(f"{key} holds at most {LIST_MAX} texts of at most {TEXT_CHARS_MAX} characters")
     elif isinstance(value, bool) or not math.isfinite(value) or abs(value) >= 1 << 53:
         raise InputError(f"{key} holds no such number")
-    return value if spec is None else _typed(spec, value)
+    if spec is None:
+        return value
+    try:
+        return _typed(spec, value)
+    except InputError:
+        if newer:
+            return value
+        raise
 
 
 def _typed(spec: FieldSpec, value: Value) -> Value:
     if spec.kind is Kind.TEXT:
         if not isinstance(value, str):
             raise InputError(f"{spec.key} is a text")
-        if spec.key == "radio.band" and value not in BANDS:
-            raise InputError(f"radio.band is one of {', '.join(sorted(BANDS))}")
         return value
     if spec.kind is Kind.LIST:
         if not isinstance(value, tuple):

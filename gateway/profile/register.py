@@ -80,15 +80,15 @@ class Edit:
         }
 
 
-def check_register(one: Register) -> Register:
-    """The register with a value of the right type; InputError for what cannot be."""
+def check_register(one: Register, *, newer: bool = False) -> Register:
+    """The register with a value of the right type; InputError for what cannot be. `newer`: see `check_value`."""
     check_key(one.key)
     check_origin(one.origin)
     if len(one.group) > KEY_CHARS_MAX or (one.group != group_of(one.key) and one.key in FIELDS):
         raise InputError(f"{one.key} belongs to {group_of(one.key)}")
     if one.seen is not None:
         check_hlc(one.seen)
-    value = None if one.value is None else check_value(one.key, one.value)
+    value = None if one.value is None else check_value(one.key, one.value, newer=newer)
     return Register(one.key, value, check_hlc(one.hlc), one.origin, one.group, one.seen)
 
 

@@ -126,7 +126,7 @@ def test_merge_knows_no_order() -> None:
 
 
 def test_the_newest_group_wins_as_a_whole_and_the_other_is_told() -> None:
-    """Two cars offline on one group: the later one, whole; a conflict names both."""
+    """Case 4: two cars offline on one group: the later one, whole; a conflict names both."""
     first, second = Replica("car-1", 0), Replica("car-2", 0)
     group = min(GROUPS)
     key, *_ = GROUPS[group]
@@ -140,7 +140,7 @@ def test_the_newest_group_wins_as_a_whole_and_the_other_is_told() -> None:
 
 
 def test_an_old_epoch_writes_nothing_back() -> None:
-    """A car that wakes after the erasure is refused as a whole."""
+    """Case 17: a car that wakes after the erasure is refused as a whole."""
     old, new = Replica("car-1", 0), Document(new_epoch(NOW_MS + 1_000))
     old.edit(random.Random(1), NOW_MS)
     with pytest.raises(EpochRefused, match="fetch the whole profile anew"):
@@ -151,7 +151,7 @@ def test_an_old_epoch_writes_nothing_back() -> None:
 
 
 def test_a_clock_a_year_ahead_is_not_believed() -> None:
-    """Neither an edit nor a stamp; nothing has changed."""
+    """Case 2: neither an edit nor a stamp; nothing has changed."""
     far = Replica("car-1", 365 * 86_400_000)
     group = min(GROUPS)
     edit = far.document.edit(group, {GROUPS[group][0]: 1.0}, far.clock.stamp(NOW_MS + far.skew_ms), Origin("car-1"))
@@ -175,7 +175,7 @@ def test_stamps_follow_cause_where_clocks_run_back() -> None:
 
 
 def test_what_was_delivered_twice_changes_once() -> None:
-    """And an older edit that comes late changes nothing."""
+    """Cases 19 and 20: and an older edit that comes late changes nothing."""
     one = Replica("car-1", 0)
     group = min(GROUPS)
     key = GROUPS[group][0]
@@ -191,7 +191,7 @@ def test_what_was_delivered_twice_changes_once() -> None:
 
 
 def test_fields_of_a_newer_schema_are_kept_and_passed_on() -> None:
-    """A reader that does not know them loses nothing."""
+    """Case 24: a reader that does not know them loses nothing."""
     stamp = Hlc(NOW_MS, 0, "car-9")
     unknown = Register("seat.massage_program", "wave", stamp, Origin("car-9"), "posture")
     newer = Document(EPOCH, 3, {unknown.key: unknown}, schema=9)

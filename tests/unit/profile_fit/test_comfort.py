@@ -50,7 +50,7 @@ def test_two_zones_and_levels() -> None:
 
 
 def test_one_zone_takes_the_drivers_wishes() -> None:
-    """Passenger and rear are told why, and an air that the car does not blow is not blown."""
+    """Case 9: passenger and rear are told why, and an air that the car does not blow is not blown."""
     found = fit(WISHES, {}, load_card("city"))
     assert settings(found) == {
         "climate.driver.temperature_c": 22, "climate.driver.fan_pct": 50, "climate.driver.seat_heating_pct": 50,

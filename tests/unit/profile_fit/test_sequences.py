@@ -41,7 +41,7 @@ def same(shown: Mapping[str, Setting], raw: Mapping[str, Setting]) -> bool:
 
 @pytest.mark.timeout(240)
 def test_no_sequence_of_models_changes_what_is_stored() -> None:
-    """Thousands of guests through up to five models and home: the stored bytes are the same, and so is the seat there.
+    """Case 12: hundreds of guests through up to five models and home: the stored bytes and the seat there are the same.
 
     Applied whole, clamped, in part or not at all.
     """

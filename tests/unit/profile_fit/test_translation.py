@@ -211,7 +211,7 @@ def rhd(text: str) -> str:
 
 
 def test_right_hand_drive_turns_mirrors_round_and_nothing_else() -> None:
-    """Driver's side is where the driver sits: seat, zones and tilt are the same, yaw has the other sign."""
+    """Case 10: driver's side is where the driver sits: seat, zones and tilt are the same, yaw has the other sign."""
     left, right = load_card("saloon"), card_from_toml(rhd(SALOON))
     raw = middle_readings(left) | {
         MIRROR + "DriverSide.Yaw": 30, MIRROR + "PassengerSide.Yaw": -12, MIRROR + "DriverSide.Tilt": 9
@@ -226,7 +226,7 @@ def test_right_hand_drive_turns_mirrors_round_and_nothing_else() -> None:
 
 
 def test_yaw_is_positive_to_the_right() -> None:
-    """VSS 6: more yaw shows more of the right side; so outwards for the mirror on the right."""
+    """Case 10: VSS 6: more yaw shows more of the right side; so outwards for the mirror on the right."""
     for text, sign in ((SALOON, -1), (rhd(SALOON), 1)):
         card = card_from_toml(text)
         still, turned = (
@@ -245,7 +245,7 @@ def vss5(text: str) -> str:
 
 
 def test_the_sign_of_mirrors_turned_round_between_vss_5_and_6() -> None:
-    """Pan 100 is fully left, Yaw 100 fully right: a profile of a VSS 5 car shows the same in a VSS 6 car."""
+    """Case 11: Pan 100 is fully left, Yaw 100 fully right: a profile of a VSS 5 car shows the same in a VSS 6 car."""
     old, new = card_from_toml(vss5(SALOON)), load_card("saloon")
     raw = middle_readings(old) | {MIRROR + "DriverSide.Pan": 40, MIRROR + "PassengerSide.Pan": -25}
     document = set_in(old, raw)
