@@ -1,6 +1,5 @@
 """A guest's profile between authority and cars: sign-in, edits both ways, offline, erased, and who may not."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from gateway.errors import InputError, LinkError
 from gateway.flow.profile_views import Phase
 from gateway.model import Purpose
 from gateway.profile import Origin
-from tests.kit.consent_loop import Loop
 from tests.kit.profile_loop import (
     authority_of,
     desk_of,
@@ -19,6 +17,7 @@ from tests.kit.profile_loop import (
     running,
     sign_in,
     sync_of,
+    until_version,
     visit,
 )
 
@@ -185,10 +184,3 @@ async def test_an_erased_profile_is_not_written_back_by_a_car_that_slept(tmp_pat
             assert after.epoch != before.epoch
             assert after.values == {"radio.volume_pct": 20.0}
             assert [v.version for v in await authority.history(jan)] == [3]
-
-
-async def until_version(one: Loop, profile: int, version: int) -> None:
-    """Returns when the authority has come so far."""
-    async with asyncio.timeout(15):
-        while (await authority_of(one).show(profile)).version < version:  # noqa: ASYNC110 - an inbox has many causes
-            await asyncio.sleep(0.01)

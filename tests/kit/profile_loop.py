@@ -1,5 +1,6 @@
 """Cars, a broker and an authority of profiles in one world; must never shorten the way between them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -75,3 +76,10 @@ def document_of(car: Car) -> Document:
     document = sync_of(car).document()
     assert document is not None
     return document
+
+
+async def until_version(one: Loop, profile: int, version: int) -> None:
+    """Returns when the authority has come so far."""
+    async with asyncio.timeout(15):
+        while (await authority_of(one).show(profile)).version < version:  # noqa: ASYNC110 - an inbox has many causes
+            await asyncio.sleep(0.01)
