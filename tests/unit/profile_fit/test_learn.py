@@ -50,7 +50,7 @@ def test_no_hand_no_edit() -> None:
 
 
 def test_a_tall_guest_stays_tall() -> None:
-    """Case 12: he moves only the back rest of the small car, whose seat is at its end; at home it is where he left it."""
+    """Case 12: he moves only the back rest of the small car, whose seat is at its end; at home it is as he left it."""
     document = set_in(CARDS["saloon"], TALL)
     assert visit(document, CARDS["city"])[SEAT + "Position"] == 180
     document = hand(document, CARDS["city"], {SEAT + "Backrest.Recline": 18.0})
