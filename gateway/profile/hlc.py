@@ -79,6 +79,10 @@ class HlcClock:
         self.last = max(self.last, stamp)
         return True
 
+    def gave(self, stamp: Hlc) -> None:
+        """An earlier process of this node gave this stamp, which waits: the next is after it, until it is corrected."""
+        self.last = max(self.last, stamp)
+
     def corrected(self, stamps: Iterable[Hlc]) -> None:
         """Own stamps of a wrong clock are void; `stamps` are those that took their place, none where none is kept.
 

@@ -14,8 +14,8 @@ from gateway.errors import InputError
 from gateway.model import ClockQuality
 from gateway.profile.hlc import PHYSICAL_MS_MAX
 
-ROUND_TRIP_MS_MAX = 10_000
-"""What took longer says too little."""
+ROUND_TRIP_MS_MAX = 30_000
+"""What took longer says too little. Half of that is still nearer than a clock that nobody set."""
 DRIFT = 1e-4
 """How much a boot clock may run fast or slow: 100 ppm, twice what a quartz is sold with."""
 TICKS_MS = 2

@@ -192,6 +192,18 @@ def test_case_2_a_clock_a_year_ahead_poisons_nobody() -> None:
     assert document.values == {KEY: 18.0}
 
 
+def test_case_2_a_restart_does_not_bring_the_wrong_year_back() -> None:
+    """Case 2: the process dies while an edit of next year waits; the one after the correction is of this year."""
+    device = Device(wrong_s=YEAR_S)
+    first = device.edit(20.0)
+    device.hlc = HlcClock(device.name)
+    device.hlc.gave(first.hlc)
+    assert device.edit(21.0).hlc > first.hlc
+    device.measure()
+    device.restamp()
+    assert device.edit(22.0).hlc.physical_ms == device.true_ms
+
+
 def test_case_2_a_device_that_never_measured_is_not_believed() -> None:
     """Case 2: its edit stays where it is until its clock is known; nobody's clock follows it."""
     device, cloud = Device(wrong_s=YEAR_S), HlcClock("cloud")
