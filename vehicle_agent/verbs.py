@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vehicle_agent.verbs_guest import guest
+
 if TYPE_CHECKING:
     from vehicle_agent.plan import PlanFile
     from vehicle_agent.settings import VehicleAgentSettings
@@ -91,6 +93,9 @@ async def _run(settings: "VehicleAgentSettings", source: "SignalSource", plan: "
             profile = await open_guest_profile(agent, cabin, settings.cabin)
             parts += [profile.run] if profile is not None else []
         await agent.run(*parts)
+
+
+vehicle.add_command(guest)
 
 
 @vehicle.group("plan", epilog=PLANS)

@@ -43,6 +43,11 @@ from gateway.cli.options import BROKER, DB
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for requests to confirm marketing, instead of sending them; for a desk.",
 )
+@click.option(
+    "--accounts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='TOML file of OpenID providers whose accounts open profiles (role = "accounts", see docs/profile.md).',
+)
 @click.option("--health-port", type=int, help="Serve /live, /ready and /metrics on 127.0.0.1 at this port.")
 @click.option("--log-json", is_flag=True, help="Log events as JSON lines.")
 def run(
@@ -55,6 +60,7 @@ def run(
     door: Path | None,
     door_users: tuple[int, ...],
     courier: Path | None,
+    accounts: Path | None,
     health_port: int | None,
     log_json: bool,
 ) -> None:
@@ -79,5 +85,6 @@ def run(
             door=door,
             door_users=door_users,
             courier=courier,
+            accounts=accounts,
         )
     )

@@ -18,7 +18,6 @@ from gateway.model import Purpose, Scope
 from gateway.profile import (
     Document,
     Edit,
-    Hlc,
     HlcClock,
     Moment,
     Offsets,
@@ -140,6 +139,11 @@ class ProfileRoom:
             raw = keeping.exchanges_bytes(self._offsets.remembered())
             await self._store.write(lambda db: keeping.note(db, _EXCHANGES, raw))
 
+    @property
+    def knows_the_time(self) -> bool:
+        """Whether edits can be dated in the authority's time."""
+        return self._offsets.now_ms(moment_of(self._clock)) is not None
+
     async def adopt(self, theirs: Document, seen: int = 0, *, ahead: bool = False, proven: bytes = b"") -> Moved:
         """The authority's document replaces what was known; edits that it has not seen stay on top.
 
@@ -242,7 +246,8 @@ def _forgotten(base: Document, theirs: Document, number: int, now: Moment) -> li
         stamp, known = merged.stamp(group), theirs.stamp(group)
         if stamp is None or (known is not None and known >= stamp):
             continue
-        newest = max(registers.values(), key=lambda one: one.hlc).origin
+        origins = [one.origin for one in registers.values()]
+        newest = next((one for one in origins if one.raw), origins[0])  # the readings are of the group's last edit
         values = {key: one.value for key, one in registers.items() if one.origin == newest}
         carried = {key: one for key, one in registers.items() if one.origin != newest}
         number += 1
@@ -265,9 +270,9 @@ def _changed(before: Document | None, after: Document) -> frozenset[str]:
 
 def _clock_of(device: str, kept: Kept) -> HlcClock:
     """The clock of an earlier process: behind everything that it gave or saw."""
-    stamps: list[Hlc] = [one.hlc for one in kept.base.registers.values()] if kept.base is not None else []
-    stamps += [one.pending.edit.hlc for one in kept.waiting]
     clock = HlcClock(device)
-    for stamp in stamps:
-        clock.saw(stamp)
+    for register in kept.base.registers.values() if kept.base is not None else ():
+        clock.saw(register.hlc)
+    for one in kept.waiting:
+        clock.gave(one.pending.edit.hlc)
     return clock

@@ -160,7 +160,8 @@ class ProfileSync:
             self.counters["answers_bad"] += 1
             raise CommandFailed("not_opened") from error
         moved = await self._room.adopt(document, state.edits_seen, ahead=state.ahead)
-        self._synced = self._resend = True
+        self._synced = self._resend = self._room.knows_the_time
+        self._wanted |= not self._synced  # the answer was too long on its way: what is sent undated stays so
         self._reason = ""
         self.counters["answers"] += 1
         if not asked.done.done():

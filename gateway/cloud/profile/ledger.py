@@ -12,7 +12,20 @@ from gateway.cloud.consent.erasure import ErasureLedger
 from gateway.cloud.profile.tables import create
 from gateway.errors import InputError, StoreError
 from gateway.model import Purpose, purpose_set
-from gateway.profile import GROUPS, Document, Edit, Hlc, Origin, Taken, Value, group_of, new_epoch, stamp_after, take
+from gateway.profile import (
+    GROUPS,
+    Document,
+    Edit,
+    Hlc,
+    Origin,
+    Taken,
+    Value,
+    check_edit,
+    group_of,
+    new_epoch,
+    stamp_after,
+    take,
+)
 from gateway.profile.wording import document_bytes, read_document
 
 VERSIONS_KEPT: Final = 100
@@ -125,7 +138,7 @@ class ProfileLedger:
         """Takes edits into `document`, the newest, as one version."""
         before, groups = document, []
         for edit in edits:
-            taken = take(document, edit)
+            taken = take(document, check_edit(edit))
             if taken.changed:
                 document = taken.document
                 groups.append(edit.group)

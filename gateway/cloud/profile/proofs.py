@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.cloud.profile.ledger import ProfileLedger
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import signed
-from gateway.errors import ForecourtError, InputError, LinkError
+from gateway.errors import ForecourtError, InputError, LinkError, Retry
 from gateway.log import Log
 from gateway.profile.sealing import KEY_BYTES, STAGE_ID_BYTES, context, new_code, plain_code, unseal
 
@@ -158,7 +158,7 @@ class Proofs:
         except LinkError as error:
             raise ProofRefused("later") from error
         except InputError as error:
-            raise ProofRefused("token_refused") from error
+            raise ProofRefused("token_refused" if error.retry is Retry.NEVER else "later") from error
 
     def key(self, asked: Asked, proof: profile_pb2.ProfileKeyProof) -> bytes:
         """The public key that signed for this visit; ProofRefused."""

@@ -1,0 +1,108 @@
+"""`forecourt profile` and `forecourt vehicle guest` through real doors: what a technician types, and what he reads."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.profile import profile
+from gateway.cloud.profile.verbs import profile_authority_verbs
+from gateway.door import Door
+from gateway.errors import InputError
+from gateway.guest.profile_verbs import profile_verbs
+from gateway.guest.verbs import desk_verbs
+from tests.kit.profile_loop import authority_of, desk_of, profile_loop, running, sync_of
+from vehicle_agent.verbs_guest import guest
+
+pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
+
+
+async def run(group: object, *words: str) -> Result:
+    """One command, in a thread, since it blocks."""
+    return await asyncio.to_thread(CliRunner().invoke, group, list(words))  # type: ignore[arg-type]
+
+
+async def said(group: object, *words: str) -> str:
+    """What it printed; it went well."""
+    done = await run(group, *words)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+async def test_a_technician_makes_a_profile_and_a_guest_signs_in(tmp_path: Path) -> None:
+    """Made, written, refused at an old version, opened in a car by code, changed, told, exported, erased."""
+    async with profile_loop(tmp_path) as one, AsyncExitStack() as stack:
+        await one.cloud_up()
+        async with running(one) as car, asyncio.TaskGroup() as group:
+            cloud_door = await stack.enter_async_context(
+                Door(tmp_path / "cloud", profile_authority_verbs(authority_of(one)))
+            )
+            car_door = await stack.enter_async_context(
+                Door(tmp_path / "car", desk_verbs(desk_of(car)) | profile_verbs(sync_of(car)))
+            )
+            tasks = [group.create_task(door.run()) for door in (cloud_door, car_door)]
+            there, here = ("--door", str(tmp_path / "cloud")), ("--door", str(tmp_path / "car"))
+            name = (await said(profile, "new", *there)).strip()
+            assert len(name) == 16
+            stations = '["dab:e0.10bc.d3a1", "fm:d3a1@88700"]'
+            await said(profile, "set", name, "seat.leg_mm=812", f"radio.presets={stations}", *there)
+            stale = await run(profile, "set", name, "seat.leg_mm=700", "--if-version", "0", *there)
+            assert (stale.exit_code, "at version 1 by now" in stale.output) == (3, True)
+            wrong = await run(profile, "set", name, "seat.leg_mm=70000", *there)
+            assert isinstance(wrong.exception, InputError)
+            assert "between 500 and 1200 mm" in str(wrong.exception)
+            code = (await said(profile, "code", name, "--device", "car-1", *there)).strip()
+
+            assert "no visit" in await said(guest, "status", *here)
+            assert "with a yes" in await said(guest, "open", "--agree", *here)
+            missed = await run(guest, "sign-in", "7K-3F9Q-ZX2M", *here)
+            assert (missed.exit_code, "unknown_code" in missed.output) == (1, True)
+            assert "profile open, version 1, posture, radio" in await said(guest, "sign-in", code, *here)
+            assert "version 1" in await said(guest, "status", *here)
+            assert "812" not in await said(guest, "status", "--json", *here)
+            assert "profile none" in await said(guest, "sign-out", *here)
+
+            assert "seat.leg_mm" in await said(profile, "show", name, *there)
+            assert "app" in await said(profile, "history", name, *there)
+            out = tmp_path / "export.json"
+            await said(profile, "export", name, "--out", str(out), *there)
+            exported = json.loads(await asyncio.to_thread(out.read_text))
+            assert exported["fields"]["seat.leg_mm"]["value"] == 812.0
+            assert [one["device"] for one in exported["vehicles"]] == ["car-1"]
+            assert out.stat().st_mode & 0o777 == 0o600
+            await said(profile, "set", name, "seat.leg_mm=", *there)
+            assert "seat.leg_mm" not in await said(profile, "show", name, *there)
+            await said(profile, "erase", name, "--yes", *there)
+            assert "seat.leg_mm" not in await said(profile, "export", name, *there)
+            assert "canaries found   0" in await said(guest, "end", *here)
+            for task in tasks:
+                task.cancel()
+
+
+async def test_what_is_asked_wrongly_is_answered_in_words(tmp_path: Path) -> None:
+    """At the door of the cloud: names, types, numbers that cannot be."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        verbs = profile_authority_verbs(authority_of(one))
+        name = (await verbs["profile_new"]({}))["profile"]
+        for verb, args in (
+            ("show", {"profile": "jan"}),
+            ("show", {"profile": "0000000000000001"}),
+            ("set", {"profile": name, "values": {"seat.leg_mm": True}}),
+            ("set", {"profile": name, "values": {"seat.leg": 812}}),
+            ("set", {"profile": name, "values": {}}),
+            ("set", {"profile": name, "values": [1]}),
+            ("set", {"profile": name, "values": {"seat.leg_mm": 812}, "if_version": "1"}),
+            ("code", {"profile": name, "life_s": 0}),
+            ("code", {"profile": name, "device": "no such device!"}),
+            ("stage", {"profile": name, "device": "car-1", "lease_s": 5}),
+            ("unstage", {"stage": "zz", "device": "car-1"}),
+            ("key", {"profile": name, "key": "AAAA"}),
+            ("key", {"profile": name, "key": "not base64!"}),
+            ("history", {"profile": name, "more": 1}),
+        ):
+            with pytest.raises(InputError):
+                await verbs[f"profile_{verb}"](args)
