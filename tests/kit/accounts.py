@@ -1,5 +1,6 @@
 """Accounts for tests: keys that are made once, claims that are good, a provider's file of keys."""
 
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ async def refused(provider: Provider, token: str, nonce: bytes | str | None = NO
     reason = caught.value.reason
     assert provider.accounts.counts[f"refused.{reason.value}"] >= 1
     assert sum(count for name, count in provider.accounts.counts.items() if "keys" not in name) <= before + 1
-    told = f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    told = "".join(traceback.format_exception(caught.value))
     assert SUBJECT not in told
     assert not any(part and part in told for part in token.split(".") if len(part) > 8)
     return reason

@@ -121,7 +121,7 @@ def answer_of(connection: socket.socket, ends_s: float) -> bytes:
         if response.status != 200:
             raise HTTPException(response.status)
         data = response.read(ACCOUNT_KEYS_BYTES_MAX + 1)
-        if len(data) > ACCOUNT_KEYS_BYTES_MAX or response.read(1):
+        if len(data) > ACCOUNT_KEYS_BYTES_MAX:
             raise ValueError("more bytes than a key set has")
     return data
 

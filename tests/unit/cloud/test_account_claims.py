@@ -1,16 +1,19 @@
 """Proves which claims of a well signed token are refused, and which are taken at the border of what is allowed."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cloud.profile.accounts import AccountRefused, Refusal
+from gateway.cloud.profile.accounts_keys import read_keys
 from gateway.cloud.profile.accounts_seen import Seen
+from gateway.cloud.profile.accounts_token import Terms, judge, read_token
 from gateway.limits import ACCOUNT_LEEWAY_S, ACCOUNT_LIFE_MAX_S
-from simulators.openid.keys import text64
-from tests.kit.accounts import CLIENT, ISSUER, NONCE, NOW_S, SUBJECT, Provider, claims, refused, signing_key
+from simulators.openid.keys import key_set, text64
+from tests.kit.accounts import CLIENT, ISSUER, NONCE, NOW_S, OTHER, SUBJECT, Provider, claims, refused, signing_key
 
 KEY = signing_key("k1")
 LEEWAY_S, LIFE_S = int(ACCOUNT_LEEWAY_S), int(ACCOUNT_LIFE_MAX_S)
@@ -129,3 +132,16 @@ def test_what_was_shown_is_remembered_in_bounds() -> None:
     assert all(seen.belongs(f"d.{number}.s", b"one", 500.0, 101.0) for number in range(1_000))
     assert len(seen) <= 32
     assert not seen.belongs("d.999.s", b"two", 500.0, 101.0)
+
+
+async def test_a_judgement_stands_by_itself(provider: Provider) -> None:
+    """Who calls it with the terms or the key of another provider is refused, though the signature holds."""
+    (key,) = read_keys(key_set([KEY])).keys
+    token = read_token(KEY.token(claims()))
+    assert judge(token, key, Terms(ISSUER, CLIENT), NOW_S, NONCE).subject == SUBJECT
+    with pytest.raises(AccountRefused) as caught:
+        judge(token, key, Terms(OTHER, CLIENT), NOW_S, NONCE)
+    assert caught.value.reason is Refusal.ISSUER
+    with pytest.raises(AccountRefused) as caught:
+        judge(token, replace(key, algorithm="RS256"), Terms(ISSUER, CLIENT), NOW_S, NONCE)
+    assert caught.value.reason is Refusal.WRONG_KEY

@@ -20,6 +20,7 @@ from gateway.cloud.profile.accounts_settings import AccountsSettings
 from gateway.config import Mistakes, load
 from gateway.errors import ConfigError, InputError
 from gateway.limits import ACCOUNT_ISSUERS_MAX, ACCOUNT_KEYS_AGAIN_S, ACCOUNT_KEYS_BYTES_MAX, ACCOUNT_KEYS_MAX
+from simulators.openid.keys import text64
 from tests.kit.accounts import CLIENT, ISSUER, NONCE, PATIENCE_S, Provider, claims, signing_key
 
 GOOD = signing_key("k1").public()
@@ -61,6 +62,7 @@ UNUSABLE: list[Any] = [
     {**RSA, "e": "AA"},
     {**RSA, "e": "Ag"},
     {**RSA, "e": RSA["n"]},
+    {**RSA, "e": text64(((1 << 33) + 1).to_bytes(5, "big"))},
     {"kty": "RSA"},
     {"kty": ["EC"]},
     {},
