@@ -6,6 +6,7 @@ A group that was set in this very model at this revision comes back as its raw v
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from gateway.profile.fields import FIELDS, Kind, Value
 from gateway.profile.fit.card import Card, Geometry
@@ -13,11 +14,13 @@ from gateway.profile.fit.climate import fit_climate, unfit_climate
 from gateway.profile.fit.home import fit_home, unfit_home
 from gateway.profile.fit.mirrors import fit_mirrors, unfit_mirrors
 from gateway.profile.fit.paths import group_paths, paths_of
-from gateway.profile.fit.posture import CORE, PATHS, Sitting, middle
+from gateway.profile.fit.posture import CORE, PATHS, middle
 from gateway.profile.fit.radio import fit_radio, unfit_radio
 from gateway.profile.fit.seat import Seated, by_shares, fit_posture, sitting_of, unfit_posture
 from gateway.profile.fit.values import CLIMATE, MIRRORS, POSTURE, Confidence, Fit, Origin, Setting, Target
 
+MIRROR_STEPS: Final = 2
+"""Mirrors of this model are aimed anew only where the eye moved by more than so many steps of theirs."""
 Origins = Mapping[str, Origin | None]
 Skipped = list[tuple[str, str]]
 
@@ -35,7 +38,7 @@ def fit(values: Mapping[str, Value], origins: Origins, card: Card, cards: Mappin
     targets: list[Target] = []
     seat = _posture(_of(sound, POSTURE), origins, homes, card)
     _add(seat.targets, seat.skipped, targets, skipped)
-    _add(*_mirrors(_of(sound, MIRRORS), origins, homes, card, seat.sitting), targets, skipped)
+    _add(*_mirrors(_of(sound, MIRRORS), origins, homes, card, seat), targets, skipped)
     for group in CLIMATE:
         here = _of(sound, group)
         _add(*(_replay(here, origins, card) or fit_climate(here, card)), targets, skipped)
@@ -122,19 +125,33 @@ def _mirrors(
     origins: Origins,
     homes: Mapping[str, Card | None],
     card: Card,
-    sitting: Sitting | None,
+    seat: Seated,
 ) -> tuple[list[Target], Skipped]:
     if not values:
         return [], []
-    replayed = _replay(values, origins, card)
-    if replayed is not None:
+    replayed, sitting = _replay(values, origins, card), seat.sitting
+    settled = sitting is None or all(one.confidence is Confidence.EXACT for one in seat.targets)
+    if replayed is not None and (settled or card.geometry is None):
         return replayed
     if card.geometry is None:
         return [], [(field, "the card of this model has no geometry of mirrors") for field in values]
     found, left = fit_mirrors(values, card, card.geometry, sitting or middle(card, card.geometry))
+    if replayed is not None and _close(found, replayed[0], card):
+        return replayed
     strange = sitting is None or any(field in homes and homes[field] is None for field in values)
     sure = Confidence.CLASS if strange else Confidence.CALIBRATED
     return [replace(one, confidence=sure) for one in found], left
+
+
+def _close(found: Iterable[Target], replayed: Iterable[Target], card: Card) -> bool:
+    """Whether the seat, which was set elsewhere since, left the eye where these mirrors show the same."""
+    before = {one.path: one.value for one in replayed}
+    return all(
+        isinstance(one.value, int | float)
+        and isinstance(was := before.get(one.path), int | float)
+        and abs(one.value - was) <= MIRROR_STEPS * (card.actuators[one.path].step or 1.0)
+        for one in found
+    )
 
 
 def _replay(values: Mapping[str, Value], origins: Origins, card: Card) -> tuple[list[Target], Skipped] | None:

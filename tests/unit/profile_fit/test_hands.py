@@ -208,3 +208,24 @@ def test_an_app_that_changes_one_field_voids_readings() -> None:
     assert shown[SEAT + "Position"] == raw[SEAT + "Position"]
     assert not any(one.origin.raw for one in document.group("posture").values())
     assert any(one.origin.raw for one in document.group("mirrors").values())
+
+
+def test_mirrors_of_this_model_are_aimed_anew_when_the_leg_changed_elsewhere() -> None:
+    """Their readings are of another eye then: the view is kept, and a tap asked for. Another head rest moves no eye."""
+    saloon, mirrors = CARDS["saloon"], "Vehicle.Body.Mirrors."
+    raw = dict(TALL) | {mirrors + "DriverSide.Yaw": 20, mirrors + "DriverSide.Tilt": -10}
+    document = set_in(saloon, raw)
+    shorter = hand(document, CARDS["suv"], {SEAT + "Position": 60})
+    found = fit(shorter.values, shorter.origins, saloon, CARDS)
+    aimed = {one.path: one for one in found.targets if one.path.startswith(mirrors)}
+    assert {one.confidence for one in aimed.values()} == {Confidence.CALIBRATED}
+    assert aimed[mirrors + "DriverSide.Yaw"].value != 20
+    seen = unfit(visit(shorter, saloon), saloon)
+    for field in ("mirror.driver_view_out_deg", "mirror.driver_view_up_deg"):
+        assert seen[field] == pytest.approx(number(document, field), abs=0.3)
+    edit = document.edit("posture", {"seat.headrest_mm": 640.0}, Hlc(1_700_000_000_001, 0, "app"), Origin("app"))
+    document = document.with_group("posture", edit.registers())
+    found = fit(document.values, document.origins, saloon, CARDS)
+    again = {one.path: one for one in found.targets if one.path.startswith(mirrors)}
+    assert {one.confidence for one in again.values()} == {Confidence.EXACT}
+    assert (again[mirrors + "DriverSide.Yaw"].value, again[mirrors + "DriverSide.Tilt"].value) == (20, -10)
