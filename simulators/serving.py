@@ -207,15 +207,16 @@ async def on_lines(act: Callable[[str], None]) -> None:
     """What is typed in a terminal, line by line; without a terminal nothing ever comes."""
     if not sys.stdin or not sys.stdin.isatty():
         return
-    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), arrived.set)
+    loop, typed = asyncio.get_running_loop(), sys.stdin.fileno()
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def arrived() -> None:
+        # Here and not in a task: by the time one comes to it the loop has called again, and a second read would wait.
+        lines.put_nowait(os.read(typed, LINE_MAX))  # a terminal gives one line, and has it already
+
+    loop.add_reader(typed, arrived)
     try:
-        while True:
-            await arrived.wait()
-            arrived.clear()
-            data = os.read(sys.stdin.fileno(), LINE_MAX)  # a terminal gives one line, and has it already
-            if not data:
-                return
+        while data := await lines.get():
             act(data.decode("utf-8", "replace").strip())
     finally:
-        loop.remove_reader(sys.stdin.fileno())
+        loop.remove_reader(typed)
