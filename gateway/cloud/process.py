@@ -10,6 +10,7 @@ from gateway.cloud.consent.desk import ConsentTerms
 from gateway.cloud.consent.verbs import authority_verbs
 from gateway.cloud.enrolled import Enrolled
 from gateway.cloud.inbox import Inbox
+from gateway.cloud.profile import accounts_metrics
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.profile.verbs import profile_authority_verbs
 from gateway.cloud.service import Cloud
@@ -62,6 +63,8 @@ async def serve(
         cloud = Cloud(who, endpoint, inbox, clock=clock, accounts=provers)
         async with Health(health_port) as health, until_signal() as group:
             metrics.show(health, cloud, inbox)
+            if provers is not None:
+                accounts_metrics.show(health, provers)
             group.create_task(health.run(), name="health")
             group.create_task(cloud.run(), name="cloud")
             if door is not None:

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from gateway.cloud.profile.accounts import Account, AccountRefused, Accounts, Refusal
+from gateway.cloud.profile.accounts_metrics import show
 from gateway.cloud.profile.accounts_settings import IssuerSettings
 from gateway.errors import ConfigError, Retry
+from gateway.health.http import Request
+from gateway.health.page import Health
 from gateway.limits import ACCOUNT_LEEWAY_S, ACCOUNT_LIFE_MAX_S, ACCOUNT_TOKEN_BYTES_MAX
 from gateway.model import ClockQuality
 from simulators.openid.keys import SigningKey, jws, text64
@@ -258,3 +261,17 @@ def test_settings_of_one_provider_name_one_place() -> None:
         "https://id.example/\r\nX: y", "https://[::1/keys",
     ):  # fmt: skip
         assert len(mistakes(jwks_url=url)) == 1, url
+
+
+async def test_what_becomes_of_tokens_is_on_the_health_page(provider: Provider) -> None:
+    """By its end alone: accepted, or the reason of the refusal; and how often keys were fetched."""
+    health = Health(None)
+    show(health, provider.accounts)
+    await provider.accounts.verify(KEY.token(claims()), NONCE)
+    await refused(provider, KEY.token(claims(aud="another")))
+    page = (await health.answer(Request("GET", "/metrics"))).body
+    assert 'forecourt_cloud_account_tokens_total{end="accepted"} 1' in page
+    assert 'forecourt_cloud_account_tokens_total{end="audience"} 1' in page
+    assert 'forecourt_cloud_account_keys_total{end="fetched"} 1' in page
+    assert ISSUER not in page
+    assert SUBJECT not in page
