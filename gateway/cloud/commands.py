@@ -69,8 +69,9 @@ class Commander:
             ).fetchone()[0]
             if waiting >= COMMANDS_OPEN_MAX:
                 raise TooManyCommands(f"{waiting} commands to the device wait for an answer")
+            # By time, so that a database that was restored from a backup gives no counter twice.
             counter = db.execute(
-                "select coalesce(max(counter), 0) + 1 from command where device = ?", (device,)
+                "select max(coalesce(max(counter), 0) + 1, ?) from command where device = ?", (now_us, device)
             ).fetchone()[0]
             db.execute(
                 "insert into command (id, device, kind, counter, body, issued_us, not_after_us)"

@@ -206,7 +206,7 @@ class Cloud:
         self._owed.note(outcome)
         if self.authority is not None and (outcome.consent_due or outcome.born is not None):
             self.authority.rounds.due(outcome.device)
-        if self.profiles is not None and (outcome.profile_due or outcome.born is not None):
+        if self.profiles is not None and (outcome.profile_due or outcome.consent_due or outcome.born is not None):
             self.profiles.rounds.due()
         if outcome.doubted is not None:
             if self._doubted.get(outcome.device) != outcome.doubted.epoch:

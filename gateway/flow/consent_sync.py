@@ -95,7 +95,7 @@ class ConsentSync:
         self._fetches = self._puts = self._refused = 0
         self._own = 0
         self.on_connected: list[Callable[[], None]] = []
-        self.on_seal_key: list[Callable[[bytes], None]] = []
+        self.on_authority: list[Callable[[int, bytes], None]] = []
 
     async def open(self) -> None:
         """Before anything is sent: nothing about a guest leaves until the authority has told its epoch."""
@@ -125,10 +125,10 @@ class ConsentSync:
         for told in self.on_connected:
             told()
 
-    def seal_key(self, key: bytes) -> None:
-        """What profiles are sealed to, as the cloud's signed state says; for whoever keeps one."""
-        for told in self.on_seal_key:
-            told(key)
+    def authority_says(self, boot: int, seal_key: bytes) -> None:
+        """The cloud's signed state; for whoever keeps profiles."""
+        for told in self.on_authority:
+            told(boot, seal_key)
 
     def epoch(self, told: int) -> None:
         """The authority's epoch of this device, signed."""

@@ -30,16 +30,16 @@ class Downlink:
         on_cloud_boot: Callable[[], None],
         on_command: Callable[[bytes, Callable[[], None]], None],
         on_epoch: Callable[[int], None],
-        on_seal_key: Callable[[bytes], None] = lambda _: None,
+        on_authority: Callable[[int, bytes], None] = lambda *_: None,
     ) -> None:
         """`on_cloud_boot` is called when a boot of the cloud is heard of for the first time.
 
-        `on_seal_key` hears what profiles are sealed to, as often as the cloud says it.
+        `on_authority` hears the cloud's boot and what profiles are sealed to, as often as the cloud says it.
         """
         self._topics, self._keys = topics, keys
         self._on_receipt, self._on_cloud_boot = on_receipt, on_cloud_boot
         self._on_command, self._on_epoch = on_command, on_epoch
-        self._on_seal_key = on_seal_key
+        self._on_authority = on_authority
         self._boots: deque[int] = deque(maxlen=_BOOTS_REMEMBERED)
         self.counters: Counter[str] = Counter()
         self.cloud_online: bool | None = None
@@ -73,8 +73,7 @@ class Downlink:
             self.cloud_online = state.online
             if state.online:
                 self._hear(state.cloud_boot)
-            if state.seal_key:
-                self._on_seal_key(state.seal_key)
+                self._on_authority(state.cloud_boot, state.seal_key)
         elif topic == self._topics.epoch:
             self._on_epoch(read_signed(read_consent_epoch, topic, payload, self._keys).epoch)
         else:

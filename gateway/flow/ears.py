@@ -15,8 +15,8 @@ class ConsentEars(Protocol):
         """The consent epoch of this device, signed."""
         ...
 
-    def seal_key(self, key: bytes) -> None:
-        """What profiles are sealed to, signed."""
+    def authority_says(self, boot: int, seal_key: bytes) -> None:
+        """The cloud is there: its boot, and what profiles are sealed to (empty: it keeps none), signed."""
         ...
 
     def refused(self, unknown_records: Iterable[str], not_allowed: bool) -> None:

@@ -157,13 +157,21 @@ class ProfileRoom:
             if erased:
                 shown, waiting = None, []
             elif kept.base is not None and not waiting:
-                waiting = _forgotten(kept.base, theirs, kept.number, moment_of(self._clock))
+                waiting = _forgotten(kept.base, theirs, moment_of(self._clock))
             for register in theirs.registers.values():
                 self._hlc.saw(register.hlc)
             if ahead:
                 waiting = [one._replace(pending=replace(one.pending, final=False)) for one in waiting]
-            number = seen if erased else max(kept.number, seen, *(one.number for one in waiting))
-            kept = replace(kept, base=theirs, signed_in=True, waiting=self._dated(waiting), number=number, proof=proven)
+            # Counted on from what the authority has, which is less than it had where it was restored from a backup.
+            waiting = [one._replace(number=number) for number, one in enumerate(waiting, seen + 1)]
+            kept = replace(
+                kept,
+                base=theirs,
+                signed_in=True,
+                waiting=self._dated(waiting),
+                number=seen + len(waiting),
+                proof=proven,
+            )
             await self._keep(kept)
             document = kept.document
             assert document is not None
@@ -238,7 +246,7 @@ class ProfileRoom:
         return tuple(Numbered(one.number, pending) for one, pending in zip(found, dated, strict=True))
 
 
-def _forgotten(base: Document, theirs: Document, number: int, now: Moment) -> list[Numbered]:
+def _forgotten(base: Document, theirs: Document, now: Moment) -> list[Numbered]:
     """Groups that this device knows to be newer than the authority does, as edits with the stamps they had."""
     found = []
     merged = merge(theirs, base).document
@@ -250,9 +258,8 @@ def _forgotten(base: Document, theirs: Document, number: int, now: Moment) -> li
         newest = next((one for one in origins if one.raw), origins[0])  # the readings are of the group's last edit
         values = {key: one.value for key, one in registers.items() if one.origin == newest}
         carried = {key: one for key, one in registers.items() if one.origin != newest}
-        number += 1
         edit = Edit(group, values, stamp, newest, carried, known)
-        found.append(Numbered(number, Pending(edit, now, final=True)))
+        found.append(Numbered(0, Pending(edit, now, final=True)))
     return found
 
 

@@ -40,7 +40,7 @@ class ProfileSync:
         self._room, self._mail, self._clock, self._online = room, mail, clock, online
         self._asked: Asked | None = None
         self._wanted = self._synced = self._resend = False
-        self._reason, self._heard = "", b""
+        self._reason, self._heard, self._boot = "", b"", 0
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.on_document: list[OnDocument] = []
@@ -134,7 +134,7 @@ class ProfileSync:
 
     def connected(self) -> None:
         """A new connection: what was missed is not known, so the whole profile is asked for."""
-        self._synced, self._wanted = False, self._room.signed_in
+        self._synced, self._wanted, self._boot = False, self._room.signed_in, 0
         self._wake.set()
 
     async def answer(self, body: bytes) -> bytes:
@@ -189,10 +189,12 @@ class ProfileSync:
         await self._stages.drop([read_body(profile_pb2.ProfileUnstage(), body).id])
         return b""
 
-    def seal_key(self, key: bytes) -> None:
-        """The authority's key, as the cloud's signed state says."""
+    def authority_says(self, boot: int, key: bytes) -> None:
+        """Its boot and key. Another boot than before: it may have forgotten something, so all is asked for again."""
         if len(key) == KEY_BYTES:
             self._heard = key
+            self._wanted |= self._boot not in (0, boot) and self._room.signed_in
+            self._boot = boot
             self._wake.set()
 
     # The end of it

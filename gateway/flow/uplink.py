@@ -110,7 +110,7 @@ class Uplink:
             on_cloud_boot=self._answers.cloud_boot,
             on_command=on_command,
             on_epoch=consent.epoch if consent is not None else lambda _: None,
-            on_seal_key=consent.seal_key if consent is not None else lambda _: None,
+            on_authority=consent.authority_says if consent is not None else lambda *_: None,
         )
         self.link = link(endpoint, identity.device, on_message=self._on_message, will=self._will)
         self.on_receipt = self._answers.hooks

@@ -42,7 +42,7 @@ def profile_sync(agent: "Agent") -> "ProfileSync | None":
     made = ProfileSync(room, mail, agent.store, agent.clock, lambda: agent.uplink.status().online)
     made.register(agent.commands)
     sync.on_connected.append(made.connected)
-    sync.on_seal_key.append(made.seal_key)
+    sync.on_authority.append(made.authority_says)
     agent.revocation.others.append(made.withdrawn)
     desk.wipe.others.append(made)
     return made

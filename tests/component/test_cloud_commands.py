@@ -75,7 +75,7 @@ async def test_commands_are_sent_after_each_birth_until_answered(
             number = await commander.resend(CAR, car.epoch, Stream.LIVE, SeqRange(3, 9))
             first = await car.commands.get()
             body = downlink_pb2.ResendEvents.FromString(first.body)
-            assert (first.id, first.kind, first.counter) == (number, "events.resend", 1)
+            assert (first.id, first.kind) == (number, "events.resend")
             assert (body.epoch, body.stream, body.range.first, body.range.last) == (car.epoch, 2, 3, 9)
             await car.born()
             assert await car.commands.get() == first
@@ -83,7 +83,7 @@ async def test_commands_are_sent_after_each_birth_until_answered(
             assert await car.commands.get() == first
             other = await made.cloud.commander.issue(CAR, "profile.apply", b"x")
             second = await car.commands.get()
-            assert (second.id, second.counter) == (other, 2)
+            assert (second.id, second.counter > first.counter > 0) == (other, True)
             await car.answer(number, control_pb2.COMMAND_STAGE_ACCEPTED, control_pb2.COMMAND_STAGE_DONE)
             await car.answer(other, control_pb2.COMMAND_STAGE_FAILED, reason="unknown_kind")
             done = await made.cloud.commander.wait(number)

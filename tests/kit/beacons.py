@@ -26,7 +26,7 @@ def errors(site: Path, track: str, found: Sequence[tuple[float, Estimate]], gap_
 
     Estimates in a gap of more than `gap_s` between two places are left out: nothing was recorded on the way.
     """
-    times, xs, ys = _truth(site, track)
+    times, xs, ys = truth(site, track)
     out = []
     for at, one in found:
         if not times[0] <= at <= times[-1]:
@@ -44,7 +44,7 @@ def zones(
     site: Path, track: str, plan: Site, found: Sequence[tuple[float, Estimate]]
 ) -> Iterator[tuple[int, int, int, int]]:
     """Once: estimates with a true zone, those with the right one, changes of the zone that is said, true changes."""
-    times, xs, ys = _truth(site, track)
+    times, xs, ys = truth(site, track)
     some = [(at, one) for at, one in found if times[0] <= at <= times[-1]]
     at = np.array([at for at, _ in some])
     x, y = np.interp(at, times, xs), np.interp(at, times, ys)
@@ -61,7 +61,8 @@ def _changes(zones: Sequence[str]) -> int:
     return sum(a != b for a, b in pairwise(known))
 
 
-def _truth(site: Path, track: str) -> tuple[Errors, Errors, Errors]:
+def truth(site: Path, track: str) -> tuple[Errors, Errors, Errors]:
+    """Times in seconds, x and y in metres."""
     with (site / "tracks" / f"{track}.truth.csv").open(encoding="utf-8") as file:
         rows = [(float(row["t_s"]), float(row["x_m"]), float(row["y_m"])) for row in csv.DictReader(file)]
     times, xs, ys = (np.array(column) for column in zip(*rows, strict=True))

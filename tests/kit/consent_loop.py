@@ -203,12 +203,12 @@ def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 @contextlib.asynccontextmanager
-async def loop(folder: Path, *devices: str) -> AsyncIterator[Loop]:
-    """A broker behind a network that can be cut, and a witness beside it; no cloud yet."""
+async def loop(folder: Path, *devices: str, **conf: object) -> AsyncIterator[Loop]:
+    """A broker (with lines of `conf`) behind a network that can be cut, and a witness beside it; no cloud yet."""
     pki = await asyncio.to_thread(make_dev_pki, folder / "pki", list(devices) or ["car-1"])
     who = await asyncio.to_thread(load_cloud, pki.cloud)
     async with (
-        mosquitto(port=free_port()) as broker,
+        mosquitto(port=free_port(), **conf) as broker,
         witness(broker.endpoint()) as heard,
         proxy(broker.host, broker.port) as network,
         asyncio.TaskGroup() as group,

@@ -165,14 +165,7 @@ class ProfileDesk:
         self._count("profile_edits" if taken.changed else "profile_edits_older", 1)
         self._count("profile_conflicts", taken.conflict is not None)
         self._seen(effect.subject, number)
-        if not taken.changed:
-            return self._say(effect.subject)
-        # Its own vehicle has it already; the others are told.
-        self._db.execute(
-            "update profile_visit set told_notice = ? where subject = ?",
-            (self.ledger.notice(profile), signed(effect.subject)),
-        )
-        return True
+        return self._say(effect.subject)  # so that the vehicle hears that it was taken, or what won
 
     def _result(self, effect: Effects, sealed: bytes) -> bool:
         plain = unseal(sealed, self._terms.seal, context("result", effect.device, effect.subject))

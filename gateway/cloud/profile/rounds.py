@@ -24,6 +24,7 @@ ANSWER_LIFE_S: Final = 30
 """A profile that comes later than that moves nothing any more; the vehicle asks again."""
 CHANGED_LIFE_S: Final = 3_600
 LOOK_S: Final = 30.0
+CONSENT_WAIT_S: Final = 8.0
 _WRONG: Final = frozenset({"unknown_code", "token_refused", "unknown_key", "not_opened"})
 """These count as tries."""
 log = Log("cloud")
@@ -72,11 +73,21 @@ class ProfileRounds:
                     log.warning("profile_change_not_told", device=device, error=type(error).__name__)
 
     async def _answer(self, asked: Asked) -> None:
-        """One request. It is forgotten once its answer is on disk; until then it is answered again."""
+        """One request. It is forgotten once its answer is on disk; until then it is answered again.
+
+        After an outage it may overtake the guest's yes, which is behind it in the backlog: it waits for that a while.
+        """
+        agreed = await self._inbox.read(lambda _: self._parts.allowed(asked.subject))
+        waited_s = (self._clock.wall_us() - asked.received_us) / 1_000_000
+        if not agreed and 0 <= waited_s < CONSENT_WAIT_S:
+            asyncio.get_running_loop().call_later(CONSENT_WAIT_S / 4, self._wake.set)
+            return
         answer = profile_pb2.ProfileAnswer(
             subject=asked.subject, request=asked.request, received_ms=asked.received_us // 1_000
         )
         try:
+            if not agreed:
+                raise ProofRefused("no_consent")
             profile = await self._profile(asked)
             state = await self._inbox.write(lambda db: self._visit(db, asked, profile))
             info = context("answer", asked.device, asked.subject, asked.request.to_bytes(8, "big"))
@@ -94,8 +105,6 @@ class ProfileRounds:
 
     async def _profile(self, asked: Asked) -> int | None:
         """The profile that a proof opens, None where the visit is to have one already; ProofRefused."""
-        if not await self._inbox.read(lambda _: self._parts.allowed(asked.subject)):
-            raise ProofRefused("no_consent")
         if not asked.proof:
             return None
         parts, proof = self._parts, self._parts.proofs.open(asked)
