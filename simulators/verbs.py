@@ -9,6 +9,7 @@ import click
 
 from simulators.bluez.verb import bluez
 from simulators.openid.verb import openid, sign_in
+from simulators.verbs_guest_app import guest_app
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = click.IntRange(0, 65_535)
@@ -65,6 +66,7 @@ def sim() -> None:
 
 
 sim.add_command(bluez)
+sim.add_command(guest_app)
 sim.add_command(openid)
 sim.add_command(sign_in)
 

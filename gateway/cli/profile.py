@@ -82,7 +82,7 @@ def show(profile: str, door: Path, as_json: bool) -> None:
 @JSON
 def write(profile: str, settings: tuple[str, ...], door: Path, if_version: int | None, as_json: bool) -> None:
     """Write fields, as an app would; FIELD= deletes one. Vehicles that have the profile are told at once."""
-    values = dict(_setting(one) for one in settings)
+    values = dict(setting(one) for one in settings)
     found = _ask(door, "set", profile=profile, values=values, if_version=if_version)
     if "conflict" in found:
         now = found["conflict"]
@@ -196,7 +196,7 @@ def _tell(content: Any, as_json: bool, words: str) -> None:
     click.echo(json.dumps(content, ensure_ascii=False) if as_json else words)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """FIELD=VALUE; a value is JSON where it can be read as such, otherwise a text; an empty one deletes."""
     name, equals, value = text.partition("=")
     if not equals:

@@ -76,6 +76,6 @@ def _text(args: Mapping[str, Any], name: str) -> str:
 
 def _bytes(args: Mapping[str, Any], name: str) -> bytes:
     try:
-        return base64.b64decode(word_in(args, name, ""), validate=True)
+        return base64.b64decode(_text(args, name), validate=True)
     except binascii.Error as error:
         raise InputError(f"{name} is written in base64") from error

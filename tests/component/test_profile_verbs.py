@@ -14,7 +14,9 @@ from gateway.door import Door
 from gateway.errors import InputError
 from gateway.guest.profile_verbs import profile_verbs
 from gateway.guest.verbs import desk_verbs
-from tests.kit.profile_loop import authority_of, desk_of, profile_loop, running, sync_of
+from gateway.profile import Origin
+from simulators.verbs_guest_app import guest_app
+from tests.kit.profile_loop import authority_of, desk_of, document_of, profile_loop, running, sync_of
 from vehicle_agent.verbs_guest import guest
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
@@ -106,3 +108,37 @@ async def test_what_is_asked_wrongly_is_answered_in_words(tmp_path: Path) -> Non
         ):
             with pytest.raises(InputError):
                 await verbs[f"profile_{verb}"](args)
+
+
+async def test_a_guests_app_opens_a_car_and_sees_what_the_car_changed(tmp_path: Path) -> None:
+    """By its key, in the visit that is open and on that very device; its writes never undo what it did not see."""
+    async with profile_loop(tmp_path) as one, AsyncExitStack() as stack:
+        await one.cloud_up()
+        async with running(one) as car, asyncio.TaskGroup() as group:
+            cloud_door = await stack.enter_async_context(
+                Door(tmp_path / "cloud", profile_authority_verbs(authority_of(one)))
+            )
+            car_door = await stack.enter_async_context(
+                Door(tmp_path / "car", desk_verbs(desk_of(car)) | profile_verbs(sync_of(car)))
+            )
+            tasks = [group.create_task(door.run()) for door in (cloud_door, car_door)]
+            folder, there = ("--folder", str(tmp_path / "jan")), ("--cloud", str(tmp_path / "cloud"))
+            here = ("--car", str(tmp_path / "car"))
+            missing = await run(guest_app, "show", *folder, *there)
+            assert "holds no guest's app" in str(missing.exception)
+            assert "with a key" in await said(guest_app, "new", *folder, *there)
+            assert (tmp_path / "jan" / "app.json").stat().st_mode & 0o777 == 0o600
+            await said(guest_app, "set", "seat.leg_mm=812", *folder, *there)
+            await said(guest, "open", "--agree", "--door", str(tmp_path / "car"))
+            wrong = await run(guest_app, "open-car", *folder, *here, "--device", "car-2")
+            assert (wrong.exit_code, "unknown_key" in wrong.output) == (1, True)
+            assert "profile open, version 1" in await said(guest_app, "open-car", *folder, *here, "--device", "car-1")
+            await sync_of(car).edit("posture", {"seat.torso_deg": 25.0}, Origin("car-1", "suv", 1))
+            await car.until(lambda: sync_of(car).counters["edits"] == 1 and not sync_of(car).status().waiting)
+            shown = await said(guest_app, "show", *folder, *there)
+            assert "new: car-1 changed posture" in shown
+            assert "seat.torso_deg                     25.0" in shown
+            await said(guest_app, "set", "seat.leg_mm=820", *folder, *there)
+            await car.until(lambda: document_of(car).values == {"seat.leg_mm": 820.0, "seat.torso_deg": 25.0})
+            for task in tasks:
+                task.cancel()
