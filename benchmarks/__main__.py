@@ -34,6 +34,7 @@ NAMES = (
     "hub",
     "radio",
     "profile",
+    "sign_in",
 )
 TRIES = 2
 """How often a round is tried that does not count."""
