@@ -3,6 +3,7 @@
 from gateway.guest.desk import GuestDesk, Parts
 from gateway.guest.session import SessionState
 from gateway.guest.views import ConsentRow, ConsentView, Erased, Left, SessionView
+from gateway.guest.visitors import Visitors
 from gateway.guest.wipe import Wipeable, WipeReport
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Parts",
     "SessionState",
     "SessionView",
+    "Visitors",
     "WipeReport",
     "Wipeable",
 ]

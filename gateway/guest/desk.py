@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -68,6 +68,9 @@ class GuestDesk:
         self._turn = asyncio.Lock()
         self._now = Session()
         self.last_wipe: WipeReport | None = None
+        self.before_open: list[Callable[[], Awaitable[None]]] = []
+        """Rooms in which a visit that a crash cut off may have left something: each makes sure that nothing is left, or
+        raises ForecourtError, and then no visit opens."""
 
     @property
     def wipe(self) -> Wipe:
@@ -78,7 +81,7 @@ class GuestDesk:
         """Before anything is sent: a wipe that was cut goes on, and an open visit is taken up again."""
         self._now = await self._parts.store.read(sessions.load)
         if self._now.state is SessionState.ENDING:
-            await self._wiped(lambda: False)
+            await self._wiped(self._now, lambda: False)
         elif self._now.state is SessionState.OPEN:
             self._parts.take_subject(self._now.subject)
 
@@ -226,13 +229,14 @@ class GuestDesk:
         if self._now.state not in (SessionState.OPEN, SessionState.ENDING, SessionState.WIPE_FAILED):
             raise InputError("there is no visit to end")
         async with self._turn:
-            self._now = replace(self._now, reason=reason[:64])
+            one = replace(self._now, reason=reason[:64])
+            self._now = one.moved(SessionState.ENDING) if one.state is SessionState.OPEN else one
             self._parts.take_subject(0)
-            return await self._wiped(lambda: self._parts.uplink.status().online)
+            return await self._wiped(one, lambda: self._parts.uplink.status().online)
 
-    async def _wiped(self, online: Callable[[], bool]) -> WipeReport:
+    async def _wiped(self, one: Session, online: Callable[[], bool]) -> WipeReport:
         try:
-            self.last_wipe = await self._parts.wipe.run(self._now, online)
+            self.last_wipe = await self._parts.wipe.run(one, online)
         finally:
             self._now = await self._parts.store.read(sessions.load)
         return self.last_wipe
@@ -247,6 +251,8 @@ class GuestDesk:
                 raise InputError("the visit before could not be wiped: end it again first")
             if self._now.state not in (SessionState.NONE, SessionState.WIPED):
                 raise InputError("another guest is here: end that visit first")
+            for clean in self.before_open:
+                await clean()
             key_id, key = parts.consent.keyring.obtain(subject, 0)
             await asyncio.to_thread(parts.consent.keyring.harden)
             now = Session(

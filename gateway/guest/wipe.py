@@ -1,16 +1,14 @@
 """The end of a visit: everything goes, and the device looks whether it is gone; must never report what it did not do.
 
-The order: nothing more is taken in; what may be sent is sent for a moment; rows, records, changes and grants go in one
-transaction that also notes the intent; nothing of it can leave any more; its keys are destroyed; own files are searched
-for the tracer of the visit. The next start goes on where a cut was.
+The order: nothing more is taken in, and the intent is noted; what may be sent is sent for a moment; rows, records,
+changes and grants go; nothing of it can leave any more; its keys are destroyed; own files are searched for the tracer
+of the visit. The next start goes on where a cut was.
 """
 
 import asyncio
-import base64
-import mmap
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -21,8 +19,10 @@ from forecourt.v1.control_pb2 import ControlRecord
 
 from gateway.clock import Clock
 from gateway.consent import Consent, ledger
+from gateway.errors import StoreFull
 from gateway.flow.revocation import Fence
 from gateway.guest import session as sessions
+from gateway.guest.searching import Search
 from gateway.guest.session import Session, SessionState
 from gateway.log import Log
 from gateway.model import WITHOUT_CONSENT, Purpose, PurposeSet, purpose_set
@@ -79,6 +79,7 @@ class Wipe:
     ) -> None:
         self._store, self._outbox, self._consent, self._clock = store, outbox, consent, clock
         self.fence, self.flush_s = fence, flush_s
+        self._search = Search()
         self.others: list[Wipeable] = []
         self.files: list[Path] = []
         """Files of the device beside its store that are searched too, such as its log."""
@@ -86,9 +87,11 @@ class Wipe:
 
     async def run(self, one: Session, online: Callable[[], bool]) -> WipeReport:
         """Wipes a visit that is OPEN, ENDING or WIPE_FAILED; raises StoreError when the disk refuses, then again."""
-        started, subject = time.monotonic(), one.subject
+        started, subject, was_open = time.monotonic(), one.subject, one.state is SessionState.OPEN
+        if was_open:
+            one = await self._noted(one)
         self._at(WipeStep.STOPPED)
-        if one.state is SessionState.OPEN:
+        if was_open:
             await self._flush(subject, online)
         self._at(WipeStep.FLUSHED)
         self._consent.gate.bar(subject, EVERYTHING)
@@ -104,13 +107,22 @@ class Wipe:
         ids = self._consent.keyring.ids(lambda slot: slot.subject == subject)
         keys = await asyncio.to_thread(self._consent.keyring.destroy, ids)
         self._at(WipeStep.FORGOTTEN)
-        searched, found = await asyncio.to_thread(search, self._own_files(), tracer)
+        searched, found = await asyncio.to_thread(self._search, self._own_files(), tracer)
         self._at(WipeStep.SEARCHED)
         report = WipeReport(rows, keys, searched, found, time.monotonic() - started)
         await self._finish(ending, report)
         self._at(WipeStep.DONE)
         (log.info if report.clean else log.error)("visit_wiped", **asdict(report))
         return report
+
+    async def _noted(self, one: Session) -> Session:
+        """The visit ends, whatever happens to this process from here on."""
+        ending = one.moved(SessionState.ENDING)
+        try:
+            await self._store.write(lambda db: sessions.save(db, ending))
+        except StoreFull:  # then the first rows that go make room for it
+            return one
+        return ending
 
     async def _flush(self, subject: int, online: Callable[[], bool]) -> None:
         """What may leave leaves, for a moment."""
@@ -170,19 +182,3 @@ class Wipe:
     def _at(self, step: WipeStep) -> None:
         for told in self.on_step:
             told(step)
-
-
-def search(files: Iterable[Path], tracer: bytes) -> tuple[int, int]:
-    """Bytes looked at, and how often the tracer stands in them: raw, in hex or in base64. Blocks."""
-    if not tracer:
-        return 0, 0
-    forms = [tracer, tracer.hex().encode(), tracer.hex().upper().encode(), base64.b64encode(tracer).rstrip(b"=")]
-    size = found = 0
-    for path in files:
-        try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                size += len(content)
-                found += sum(content.find(form) >= 0 for form in forms)
-        except (OSError, ValueError):  # gone meanwhile, or empty
-            continue
-    return size, found

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.consent import Consent, Grant
 from gateway.errors import ForecourtError
 from gateway.identity import CloudIdentity
 from gateway.link import Connection, Endpoint, Link, Message
 from gateway.log import Log
-from gateway.model import WITHOUT_CONSENT, Appended, Event, Purpose, PurposeSet, purpose_set, purposes_of
+from gateway.model import Appended, Event
 from gateway.runtime import Agent
+from showroom_agent.site.agreeing import Agreeing
 from showroom_agent.site.bounds import EVENTS_WAITING_MAX, JOURNAL_BYTES_MAX, STEP_MS
 from showroom_agent.site.derived import OFFERS, Derived
 from showroom_agent.site.inbox import FILTERS, Inbox
@@ -30,7 +30,6 @@ from showroom_agent.site.state import state_of
 from showroom_agent.site.stepper import Step, Stepper
 from showroom_agent.views.state import FloorState
 
-EVERYTHING: Final[PurposeSet] = purpose_set(Purpose) & ~WITHOUT_CONSENT
 REFRESH_S: Final = 10.0
 log = Log("site")
 
@@ -64,7 +63,7 @@ class SiteAgent:
         refresh: bool = True,
     ) -> None:
         """`floor`: the identity towards hubs and phones; `journal`: a file; `refresh`: look for enrolments."""
-        self._agent, self._floor, self._journal, self._visit_s = agent, floor, journal, visit_s
+        self._agent, self._floor, self._journal = agent, floor, journal
         self._clock: Clock = agent.clock
         wall_at_zero_us = self._clock.wall_us() - round(self._clock.boottime_s() * 1e6)
         self._wall_at_zero_us = wall_at_zero_us
@@ -75,6 +74,7 @@ class SiteAgent:
         self._version, self._waiting, self._steps, self._late, self._step_s = -1, 0, 0, 0, 0.0
         self._told_staff: dict[int, int] = {}
         self.counters: Counter[str] = Counter()
+        self._agreeing = Agreeing(agent, self._clock, visit_s, self.counters)
         self.on_step: list[Callable[[Step], None]] = []
         """Called on the loop after each step, for displays."""
         self.beside: list[Callable[[], Coroutine[None, None, None]]] = []
@@ -158,7 +158,8 @@ class SiteAgent:
         await self._follow_consent(at_ms)
         step = await asyncio.to_thread(self.stepper.step, at_ms, self.inbox.swap())
         for subject, purposes in step.began:
-            await self._agree(at_ms, subject, purposes)
+            if (now := await self._agreeing.agree(subject, purposes)) is not None:
+                self.stepper.allow(at_ms, subject, now)
         self._append(step.derived)
         await self._keep_journal(step.forgotten)
         for subject in step.forgotten:
@@ -179,20 +180,6 @@ class SiteAgent:
 
     # Consent
 
-    async def _agree(self, at_ms: int, subject: int, purposes: PurposeSet) -> None:
-        """A visit's yes, as the guest gave it to this site, is in force once it is durable."""
-        consent: Consent = self._agent.consent
-        until_us = self._clock.wall_us() + self._visit_s * 1_000_000
-        record = f"site-visit-{subject:016x}"
-        grants = [Grant(subject, purpose, 0, until_us, record) for purpose in purposes_of(purposes & ~WITHOUT_CONSENT)]
-        try:
-            await consent.grant(grants)
-        except ForecourtError as error:
-            self.counters["grants_failed"] += 1
-            log.error("grant_failed", error=str(error))
-            return
-        self.stepper.allow(at_ms, subject, self._in_force(subject))
-
     async def _follow_consent(self, at_ms: int) -> None:
         """What was withdrawn elsewhere, by the cloud or because it ran out, ends here within a step."""
         version = self._agent.consent.gate.version
@@ -201,19 +188,13 @@ class SiteAgent:
             return
         self._version = version
         for subject, guest in list(guests.items()):
-            now = self._in_force(subject)
+            now = self._agreeing.in_force(subject)
             if now != guest.purposes and guest.purposes:
                 self.stepper.allow(at_ms, subject, now)
 
-    def _in_force(self, subject: int) -> PurposeSet:
-        gate = self._agent.consent.gate
-        return purpose_set(one for one in purposes_of(EVERYTHING) if gate.may_leave(subject, purpose_set([one])))
-
     async def _forget(self, subject: int) -> None:
-        """What is buffered of a visit goes, its keys are destroyed, and the cloud is asked to erase."""
         self._told_staff.pop(subject, None)
-        await self._agent.withdraw(subject, EVERYTHING)
-        self.counters["visits_forgotten"] += 1
+        await self._agreeing.forget(subject)
 
     # What is told
 

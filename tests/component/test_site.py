@@ -14,7 +14,9 @@ from forecourt.v1 import classification_pb2, showroom_pb2
 from gateway.clock import SystemClock
 from gateway.cloud import Cloud, Inbox
 from gateway.cloud.audit import audit
+from gateway.cloud.consent import ConsentTerms
 from gateway.cloud.schema import open_beside
+from gateway.consent.parties import Parties
 from gateway.identity import load_cloud
 from gateway.identity.keystore import load
 from gateway.identity.pki import make_dev_pki
@@ -89,8 +91,11 @@ class Floor:
 
 
 @contextlib.asynccontextmanager
-async def floor(folder: Path) -> AsyncIterator[Floor]:
-    """The example showroom, its cloud behind a broker; the floor's own broker is not needed: frames are handed over."""
+async def floor(folder: Path, *, authority: bool = True) -> AsyncIterator[Floor]:
+    """The example showroom, its cloud behind a broker; the floor's own broker is not needed: frames are handed over.
+
+    With `authority` the cloud countersigns what guests agree to; otherwise the site answers for it.
+    """
     world, clock = World(), HastyClock()
     world.begin_ms = round(clock.boottime_s() * 1_000)
     hubs = [hub.id for hub in world.parts.floor.site.hubs]
@@ -100,7 +105,11 @@ async def floor(folder: Path) -> AsyncIterator[Floor]:
     keys = {name: (await asyncio.to_thread(load, near.device(name))).key for name in (*hubs, PHONE)}
     await asyncio.to_thread((folder / "store").mkdir)
     async with mosquitto() as broker:
-        inbox = await Inbox.open(folder / "cloud.db", who.device_key, clock=clock)
+        terms = None
+        if authority:
+            parties = await asyncio.to_thread(Parties.load, None)
+            terms = ConsentTerms(who.key, parties, folder / "erasures.jsonl")
+        inbox = await Inbox.open(folder / "cloud.db", who.device_key, clock=clock, consent=terms)
         cloud = Cloud(who, broker.endpoint(), inbox, clock=clock)
         identity = await asyncio.to_thread(load, far.device("site-1"))
         options = AgentOptions(
@@ -109,6 +118,7 @@ async def floor(folder: Path) -> AsyncIterator[Floor]:
             endpoint=broker.endpoint(),
             clock=clock,
             store_bytes_max=16 << 20,
+            authority=authority,
         )
         try:
             async with Agent.open(options) as agent, background(cloud.run(), agent.run()):
@@ -157,9 +167,10 @@ async def test_minutes_without_the_broker_lose_and_repeat_nothing(tmp_path: Path
     assert await outage(tmp_path, OUTAGE_S) > 8
 
 
-async def test_taking_it_back_erases_what_waits_and_what_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("authority", [True, False])
+async def test_taking_it_back_erases_what_waits_and_what_is_kept(tmp_path: Path, authority: bool) -> None:
     """With the broker gone: nothing of the visit is sent later, nothing of it is in a file of the site."""
-    async with floor(tmp_path) as on:
+    async with floor(tmp_path, authority=authority) as on:
         on.world.tags[TAG] = [walking(ROUND, begin_s=6.0)]
         await on.live(4.0)
         await on.broker.kill()
