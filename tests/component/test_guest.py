@@ -3,6 +3,8 @@
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from gateway.consent.states import ConsentState
 from gateway.errors import InputError
 from gateway.flow.commands import CommandFailed
 from gateway.guest import GuestDesk, SessionState
+from gateway.guest.searching import CHUNK_BYTES, Search
 from gateway.guest.session import MOVES, Session, load, mirrored, open_canary
 from gateway.guest.verbs import desk_verbs
-from gateway.guest.wipe import WipeStep, search
+from gateway.guest.wipe import WipeStep
 from gateway.model import Purpose, Scope, Stream
 from gateway.outbox.withdraw import waiting
 from tests.kit.consent_loop import DRIVING, PATHS, PROFILE, Car, loop
@@ -168,12 +171,6 @@ async def test_a_cut_within_a_wipe_is_made_good_at_the_next_start(tmp_path: Path
         await asyncio.to_thread(shutil.move, tmp_path / "copy", tmp_path / "car-1")
         async with one.car(subject=0) as car:
             desk = desk_of(car)
-            if step in (WipeStep.STOPPED, WipeStep.FLUSHED):  # nothing was written: the visit goes on, and ends again
-                view = desk.session()
-                assert view is not None
-                assert view.state is SessionState.OPEN
-                desk.wipe.flush_s = 0.0
-                await desk.end()
             assert desk.session() is None
             assert await asyncio.to_thread(keys_of, tmp_path / "car-1", subject) == 0
             assert await car.agent.store.read(lambda db: waiting(db, subject)) == 0
@@ -237,7 +234,39 @@ def test_the_search_finds_every_form(tmp_path: Path) -> None:
         (tmp_path / f"{index}").write_bytes(b"before" + form + b"after")
     (tmp_path / "mirror").write_bytes(mirrored(tracer))
     (tmp_path / "empty").write_bytes(b"")
-    assert search(sorted(tmp_path.iterdir()), tracer)[1] == 4
+    (tmp_path / "store.db").write_bytes(bytes(CHUNK_BYTES - 8) + tracer)
+    look = Search()
+    assert look(sorted(tmp_path.iterdir()), tracer)[1] == 5
+    assert look(sorted(tmp_path.iterdir()), tracer)[1] == 5
+
+
+async def test_the_search_leaves_the_store_its_locks(tmp_path: Path) -> None:
+    """Another process that looks into the store sees that it is in use, before a wipe and after each of two."""
+    async with loop(tmp_path) as one, one.car(subject=0) as car:
+        desk = desk_of(car)
+        desk.wipe.flush_s = 0.0
+        index = tmp_path / "car-1" / "store.db-shm"
+        assert not await asyncio.to_thread(free, index)
+        for _ in range(2):
+            await visit(car, DRIVING)
+            await desk.end()
+            assert not await asyncio.to_thread(free, index)
+        assert await asyncio.to_thread(free, tmp_path / "car-1" / "keyring")
+
+
+LOCK = """
+import fcntl, sys
+try:
+    fcntl.lockf(open(sys.argv[1], "rb+"), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+except BlockingIOError:
+    sys.exit(1)
+"""
+"""Locks the byte of a WAL's index by which SQLite knows whether somebody uses it (os_unix.c, UNIX_SHM_DMS)."""
+
+
+def free(path: Path) -> bool:
+    """Whether another process could take the file for its own."""
+    return subprocess.run([sys.executable, "-c", LOCK, str(path)], check=False).returncode == 0
 
 
 async def test_what_was_wiped_does_not_come_back(tmp_path: Path) -> None:
