@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from gateway.errors import ForecourtError, InputError
+from gateway.errors import ForecourtError, InputError, LinkError
 from gateway.guest import SessionState
 from gateway.log import Log
 from gateway.profile import FIELDS, Document, Edit, Origin, Value
@@ -20,6 +20,7 @@ from vehicle_agent.cabin import ApplyTiming, Cabin, CabinEdit, Outcome, Seated
 from vehicle_agent.settings import CabinSettings
 
 POSTURE, MIRRORS = "posture", "mirrors"
+AGAIN_S: Final = 5.0
 _log = Log("profile")
 
 
@@ -84,6 +85,7 @@ class GuestProfile:
     async def run(self) -> None:
         """Applies and learns, for ever."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_up(), name="profile-take-up")
             group.create_task(self._apply_all(), name="profile-apply")
             group.create_task(self._learn_all(), name="profile-learn")
 
@@ -101,6 +103,22 @@ class GuestProfile:
         done = await self.again(confirmed=True)
         return [{"field": one.field, "outcome": one.kind.value, "reason": one.reason} for one in done.outcomes]
 
+    async def _take_up(self) -> None:
+        """A visit of an earlier process: its guest's hands are learnt from, or what his no has left goes."""
+        subject = self._visit()
+        if subject is None:
+            return
+        await self._cabin.ready()
+        if self._visit() != subject:
+            return
+        if self._profiles.document() is None:
+            self.signed_out()
+            return
+        try:
+            await self._cabin.begin(Seated(subject))
+        except ForecourtError as error:
+            _log.warning("profile_not_taken_up", error=type(error).__name__, why=str(error))
+
     async def _apply_all(self) -> None:
         while True:
             await self._wake.wait()
@@ -113,7 +131,12 @@ class GuestProfile:
     async def _round(self) -> None:
         if self._left:
             self._left = False
-            await self._cabin.neutral()
+            try:
+                await self._cabin.neutral()
+            except LinkError:
+                self._left = True
+                asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
+                raise
         wanted, self._wanted = self._wanted, frozenset()
         document = self._profiles.document()
         if wanted and document is not None and self._visit() is not None:
@@ -126,6 +149,7 @@ class GuestProfile:
         seated = Seated(subject)
         translated = await asyncio.to_thread(fit, document.values, document.origins, self._card, self._cards)
         await self._cabin.begin(seated)
+        self._left = False
         self._plans += 1
         plan = f"{document.epoch.hex()}:{document.version}:{self._plans}"
         outcomes = await self._cabin.apply(_of(translated, groups), plan, seated, confirmed=confirmed)

@@ -120,9 +120,9 @@ def save(db: sqlite3.Connection, subject: int, key_id: int, sealed: bytes) -> No
     db.execute("insert or replace into profile_visit values(1, ?, ?, ?)", (subject, key_id, sealed))
 
 
-def forget(db: sqlite3.Connection) -> None:
-    """No profile is kept any more."""
-    db.execute("delete from profile_visit")
+def forget(db: sqlite3.Connection, subject: int | None = None) -> None:
+    """No profile is kept any more; with `subject`, none of that visit."""
+    db.execute("delete from profile_visit where ?1 is null or subject = ?1", (subject,))
 
 
 class Stage(NamedTuple):

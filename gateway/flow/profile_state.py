@@ -219,6 +219,11 @@ class ProfileRoom:
                 return 0
             return sum([await mail.edit(kept, one) for one in kept.waiting if one.pending.final])
 
+    async def disown(self, subject: int) -> None:
+        """What an earlier process kept for a visit is not taken up any more; for before `open`."""
+        async with self._turn:
+            await self._store.write(lambda db: keeping.forget(db, subject))
+
     async def forget(self) -> None:
         """Nothing of the visit's profile is left here."""
         async with self._turn:

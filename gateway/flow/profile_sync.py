@@ -206,10 +206,12 @@ class ProfileSync:
         self._reason = ""
 
     async def withdrawn(self, subject: int, purposes: PurposeSet) -> None:
-        """The guest said no: what is here of his profile goes, edits that wait included."""
-        kept = self._room.kept
-        if purposes >> Purpose.PROFILE & 1 and kept is not None and kept.subject == subject:
-            await self._forget()
+        """The guest said no: what is here of his profile goes, edits that wait and what a cut no left included."""
+        if purposes >> Purpose.PROFILE & 1:
+            if self._room.kept is None:  # finished before this room has opened, so that only the disk knows
+                await self._room.disown(subject)
+            elif self._room.kept.subject == subject:
+                await self._forget()
 
     # Running
 

@@ -131,10 +131,12 @@ class Cabin:
     async def neutral(self) -> None:
         """Everything that does not move goes back to before the visit; what the guest's words are is emptied.
 
-        Raises LinkError while anything of the guest is left.
+        In a new process, what the visit wrote before is known from the disk. Raises LinkError while anything of the
+        guest is left.
         """
-        if self._neutral is not None:
-            await self._restore(self._neutral)
+        neutral = self._neutral or await self._file.read()
+        if neutral is not None:
+            await self._restore(neutral)
 
     async def wipe(self, subject: int) -> None:
         """Nothing of `subject` is left in the cabin; may be called again, also in a new process.

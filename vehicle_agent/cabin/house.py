@@ -38,8 +38,10 @@ class CabinHouse:
 
     def __init__(self, cabin: Cabin, desk: GuestDesk | None) -> None:
         self._cabin, self._desk = cabin, desk
+        self._turn = asyncio.Lock()
         if desk is not None:
             desk.wipe.others.append(cabin)
+            desk.before_open.append(self.clean)
 
     async def run(self) -> None:
         """Runs the cabin; what a wipe that was cut has left in it goes as soon as the databroker is there."""
@@ -67,12 +69,19 @@ class CabinHouse:
         health.collectors.append(collect)
         health.ready["cabin"] = ready
 
+    async def clean(self) -> None:
+        """What a visit before has left goes; no other begins before that. Raises LinkError and StoreError."""
+        async with self._turn:
+            await self._cabin.tidy()
+
     async def tidy(self) -> None:
         """Waits for the databroker; what a visit before has left goes, unless a visit is open."""
         while self._desk is None or self._desk.session() is None:
             await self._cabin.ready()
+            if self._desk is not None and self._desk.session() is not None:
+                return
             try:
-                await self._cabin.tidy()
+                await self.clean()
             except (LinkError, StoreError) as error:
                 _log.warning("cabin_not_tidy", error=str(error))
                 await asyncio.sleep(AGAIN_S)
