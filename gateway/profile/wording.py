@@ -66,8 +66,9 @@ def read_edit(raw: bytes) -> tuple[int, bytes, Edit]:
     """Number, epoch and the edit, checked; InputError."""
     message = profile_pb2.ProfileEdit()
     _parse(message, raw)
-    if not 0 < message.number < 1 << 62:
-        raise InputError("edits are counted from 1")
+    number = _number(message)
+    if not message.group:
+        raise InputError("an edit names its group")
     origins = [_read_origin(each) for each in message.origins]
     carried = [_read_register(each, origins) for each in message.carried]
     edit = Edit(
@@ -78,7 +79,14 @@ def read_edit(raw: bytes) -> tuple[int, bytes, Edit]:
         carried={each.key: each for each in carried},
         seen=_read_stamp(message.seen) if message.HasField("seen") else None,
     )
-    return message.number, message.epoch, check_edit(edit)
+    return number, message.epoch, check_edit(edit)
+
+
+def edit_head(raw: bytes) -> tuple[int, bytes]:
+    """Number and epoch of an edit, also of one whose content cannot be; InputError where there are none."""
+    message = profile_pb2.ProfileEdit()
+    _parse(message, raw)
+    return _number(message), message.epoch
 
 
 def value_message(value: Value | bool) -> profile_pb2.ProfileValue:
@@ -106,6 +114,12 @@ def read_value(message: profile_pb2.ProfileValue) -> Value:
         case "list":
             return tuple(message.list.texts)
     raise InputError("a value is a number, a text or a list of texts")
+
+
+def _number(message: profile_pb2.ProfileEdit) -> int:
+    if not 0 < message.number < 1 << 62:
+        raise InputError("edits are counted from 1")
+    return message.number
 
 
 class _Origins:

@@ -17,7 +17,7 @@ from gateway.errors import InputError
 from gateway.log import Log
 from gateway.model import Purpose, PurposeSet
 from gateway.profile.sealing import KEY_BYTES, context, unseal
-from gateway.profile.wording import read_edit
+from gateway.profile.wording import edit_head, read_edit
 
 KIND: Final = "profile"
 """Of events that carry a SealedProfile; they are taken here and go into no sink."""
@@ -139,15 +139,14 @@ class ProfileDesk:
             return False
 
     def _edit(self, effect: Effects, sealed: bytes) -> bool:
-        number, epoch, edit = read_edit(
-            unseal(sealed, self._terms.seal, context("edit", effect.device, effect.subject))
-        )
+        plain = unseal(sealed, self._terms.seal, context("edit", effect.device, effect.subject))
+        number, epoch = edit_head(plain)
         visit = self._visit(effect)
         if visit is None:
             self._count("profile_refused.no_visit", 1)
             return False
         profile, seen = visit
-        if epoch != self.ledger.document(profile).epoch:  # of an erased profile: the vehicle counts anew when it hears
+        if epoch != self.ledger.epoch(profile):  # of an erased profile: the vehicle counts anew when it hears
             self._count("profile_refused.epoch", 1)
             return self._say(effect.subject)
         if number <= seen:
@@ -156,8 +155,14 @@ class ProfileDesk:
         if number > seen + 1:  # the one before comes later, or again: the device is told where to begin
             self._count("profile_edits_out_of_order", 1)
             return self._say(effect.subject)
-        own = replace(edit, origin=replace(edit.origin, device=effect.device))
-        taken = self.ledger.take_edit(profile, epoch, own, effect.device)
+        try:
+            _, _, edit = read_edit(plain)
+            own = replace(edit, origin=replace(edit.origin, device=effect.device))
+            taken = self.ledger.take_edit(profile, epoch, own, effect.device)
+        except InputError:  # nor would it make sense the next time: those behind it must not wait for it for ever
+            self._count("profile_refused.edit", 1)
+            self._seen(effect.subject, number)
+            return self._say(effect.subject)
         if taken.ahead:
             self._count("profile_refused.ahead", 1)
             self._db.execute("update profile_visit set ahead = 1 where subject = ?", (signed(effect.subject),))
@@ -171,11 +176,11 @@ class ProfileDesk:
         plain = unseal(sealed, self._terms.seal, context("result", effect.device, effect.subject))
         result = profile_pb2.ProfileResult.FromString(plain)
         visit = self._visit(effect)
-        if visit is None or result.epoch != self.ledger.document(visit[0]).epoch:
+        if visit is None or result.epoch != self.ledger.epoch(visit[0]):
             self._count("profile_refused.no_visit", 1)
             return False
         self._db.execute(
-            "update profile_visit set reported_version = max(reported_version, ?), result = ? where subject = ?",
+            "update profile_visit set reported_version = ?1, result = ?2 where subject = ?3 and reported_version <= ?1",
             (min(result.version, (1 << 62) - 1), plain, signed(effect.subject)),
         )
         self._count("profile_results", 1)

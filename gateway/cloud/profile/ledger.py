@@ -20,6 +20,7 @@ from gateway.profile import (
     Origin,
     Taken,
     Value,
+    check_document,
     check_edit,
     group_of,
     new_epoch,
@@ -86,7 +87,7 @@ class ProfileLedger:
 
     def link_account(self, profile: int, handle: bytes) -> None:
         """Another account opens the profile too; InputError where it opens one already."""
-        self.document(profile)
+        self.epoch(profile)
         try:
             self._db.execute("insert into profile_account values(?, ?)", (handle, profile))
         except sqlite3.IntegrityError as error:
@@ -103,6 +104,13 @@ class ProfileLedger:
             raise InputError("there is no such profile")
         epoch, version, body = row
         return replace(read_document(body), version=version) if body is not None else Document(bytes(epoch), version)
+
+    def epoch(self, profile: int) -> bytes:
+        """Its epoch, also where its document cannot be read; InputError where there is none of that number."""
+        row = self._db.execute("select epoch from profile where id = ?", (profile,)).fetchone()
+        if row is None:
+            raise InputError("there is no such profile")
+        return bytes(row[0])
 
     def notice(self, profile: int) -> int:
         """Counts the changes that vehicles are told of."""
@@ -173,7 +181,7 @@ class ProfileLedger:
 
         Written to the ledger of erasures first: a backup that is restored later is erased again.
         """
-        self.document(profile)
+        self.epoch(profile)
         entry = self._file.append(self._clock.wall_us(), profile, _PROFILE_ONLY)
         self._erase(profile)
         self._note(entry.n)
@@ -183,7 +191,8 @@ class ProfileLedger:
         return self.document(profile).stamp(group)
 
     def _keep(self, profile: int, document: Document, actor: str, groups: Iterable[str]) -> None:
-        row = profile, document.version, self._clock.wall_us(), actor, " ".join(groups), document_bytes(document)
+        body = document_bytes(check_document(document))  # what could not be read again is not written
+        row = profile, document.version, self._clock.wall_us(), actor, " ".join(groups), body
         self._db.execute("insert into profile_version values(?, ?, ?, ?, ?, ?)", row)
         self._db.execute(
             "update profile set version = ?, notice = notice + 1 where id = ?", (document.version, profile)

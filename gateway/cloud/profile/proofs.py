@@ -65,7 +65,7 @@ class Codes:
         """A code that opens the profile once, on `device` (empty: on any) for `life_s` seconds."""
         if not 1 <= life_s <= CODE_LIFE_MAX_S:
             raise InputError(f"a code lives 1 to {CODE_LIFE_MAX_S} seconds")
-        self._ledger.document(profile)
+        self._ledger.epoch(profile)
         now_us = self._clock.wall_us()
         (open_codes,) = self._db.execute(
             "select count(*) from profile_code where profile = ? and until_us > ?", (profile, now_us)
@@ -106,7 +106,7 @@ class Codes:
 
     def add_key(self, profile: int, public_key: bytes) -> None:
         """A key opens the profile from now on; InputError for what is no key, or another's."""
-        self._ledger.document(profile)
+        self._ledger.epoch(profile)
         if len(public_key) != KEY_BYTES:
             raise InputError("a key is an Ed25519 public key of 32 bytes")
         (keys,) = self._db.execute("select count(*) from profile_key where profile = ?", (profile,)).fetchone()
