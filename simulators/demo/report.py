@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gateway.model import Books
+from simulators.demo.guests_report import GuestsTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +85,33 @@ class DemoReport:
     link: LinkTally
     counters: dict[str, int] = field(default_factory=dict)
     withdrawal: WithdrawalTally | None = None
+    profile: GuestsTally | None = None
 
     @property
     def lost(self) -> int:
-        """Accepted events that have neither an effect, nor a gap that explains them, nor wait, nor were erased."""
+        """Accepted events that have neither an effect, nor a gap that explains them, nor wait, nor were erased.
+
+        Those of the guests' cars count where they wait still, or never came and were not told as gaps.
+        """
         books, cloud = self.books, self.cloud
         explained = books.evicted + books.expired + books.purged + books.quarantined
         if self.withdrawal is not None:  # an event may be purged here and erased there: it counts where it arrived
             explained = cloud.explained_gaps
-        return books.appended - explained - books.pending - cloud.erased - (cloud.effects - cloud.duplicates)
+        guests = self.profile.unsettled + self.profile.unexplained_gaps if self.profile is not None else 0
+        return books.appended - explained - books.pending - cloud.erased - (cloud.effects - cloud.duplicates) + guests
+
+    @property
+    def duplicates(self) -> int:
+        """Events that took effect twice, of the drive and of the guests."""
+        return self.cloud.duplicates + (self.profile.duplicates if self.profile is not None else 0)
 
     @property
     def good(self) -> bool:
         """Whether the books balance with nothing lost, twice, left or unexplained, and nothing leaked after a no."""
         no = self.withdrawal
         leak = no is not None and (no.leaked > 0 or not no.key_destroyed)
-        flaws = (self.lost, self.cloud.duplicates, self.cloud.unexplained_gaps, self.books.pending, leak)
+        guests = self.profile is not None and not self.profile.good
+        flaws = (self.lost, self.duplicates, self.cloud.unexplained_gaps, self.books.pending, leak, guests)
         return self.books.balanced and not any(flaws)
 
     def write(self, path: Path) -> None:
@@ -122,9 +134,10 @@ class DemoReport:
             f"link     {self.link.broker}; link security: {self.link.security}",
             f"outage   {o.max_backlog} events waited at most, {drain}{urgent}",
             *self._no(),
+            *(self.profile.lines() if self.profile is not None else ()),
             f"cloud    {c.effects} effects, {c.duplicates} duplicates, {c.unexplained_gaps} unexplained gaps",
             f"books    {b.appended} appended = {b.settled} settled + {b.pending} pending + {gone}",
-            f"verdict  {law}: {self.lost} lost, {c.duplicates} duplicates",
+            f"verdict  {law}: {self.lost} lost, {self.duplicates} duplicates",
         ]
 
     def _no(self) -> list[str]:

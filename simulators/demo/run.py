@@ -176,7 +176,7 @@ def _count(options: DemoOptions) -> CloudTally:
     db = open_beside(options.folder / "cloud.db")
     try:
         found = audit(db)
-        never = sum(_never(db, stream) for stream in found)
+        never = sum(never_received(db, stream) for stream in found)
     finally:
         db.close()
     missing = sum(part.size for stream in found for part in stream.missing)
@@ -190,7 +190,7 @@ def _count(options: DemoOptions) -> CloudTally:
     )
 
 
-def _never(db: sqlite3.Connection, stream: StreamAudit) -> int:
+def never_received(db: sqlite3.Connection, stream: StreamAudit) -> int:
     """How many of the missing numbers the cloud has never received."""
     query = "select floor, above from stream where device = ? and epoch = ? and stream = ?"
     floor, above = db.execute(query, stream.key.row).fetchone()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from gateway.log import to_stream
 from simulators.demo.options import DemoOptions, NoAt, Outage
 
 if TYPE_CHECKING:
+    from simulators.demo.guests_report import GuestsTally
     from simulators.demo.report import DemoReport
     from simulators.demo.showroom_report import ShowroomReport
 
@@ -22,6 +25,7 @@ EPILOG = """\b
   forecourt demo --replay drive.csv                the same with a recording: field,signal,value,delay
   forecourt demo --withdraw 20:driving_behaviour   the guest says no after 20 seconds
   forecourt demo --showroom                        a guest is led from the parking lot to the car that fits him
+  forecourt demo --guests 2                        then guests sign in, each in another model; nothing stays behind
   forecourt demo --broker-port 1883 --plain        then, in another terminal:
     mosquitto_sub -V 5 -p 1883 -t 'forecourt/v1/+/up/#' -v
 """
@@ -53,6 +57,7 @@ EPILOG = """\b
 @click.option(
     "--showroom", is_flag=True, help="Another story: a guest walks from the parking lot to the car that fits."
 )
+@click.option("--guests", type=click.IntRange(0, 4), default=0, help="After the drive, so many guests sign in [none].")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep stores, keys and plan there.")
 def demo(
     headless: bool,
@@ -69,6 +74,7 @@ def demo(
     seed: int,
     report: Path | None,
     showroom: bool,
+    guests: int,
     keep: Path | None,
 ) -> None:
     """Show the whole way of a drive: databroker, agent, outage, cloud, books.
@@ -77,6 +83,9 @@ def demo(
     gRPC, keeps it in its store and sends it through a network that is cut in the middle. At the end the books tell
     what became of every event; the exit code is 0 only if nothing was lost and nothing arrived twice.
     """
+    if showroom and guests:
+        raise click.UsageError("--showroom and --guests are two stories: leave out one")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it tells of every connection that ends
     with _folder(keep) as folder:
         if showroom:
             _tell(asyncio.run(_walk(folder, broker_kind, seed, headless)), report)
@@ -87,6 +96,8 @@ def demo(
             broker_url=broker_url, broker_port=broker_port, broker_kind=broker_kind, plain=plain, seed=seed,
         )  # fmt: skip
         found = asyncio.run(_run(options, headless))
+        if guests:
+            found = dataclasses.replace(found, profile=asyncio.run(_guests(options, guests, headless)))
     _tell(found, report)
 
 
@@ -121,6 +132,16 @@ async def _run(options: DemoOptions, headless: bool) -> "DemoReport":
     logging.getLogger("forecourt").propagate = False
     with Live(auto_refresh=False) as live:
         return await run_demo(options, lambda view: live.update(render(view), refresh=True))
+
+
+async def _guests(options: DemoOptions, count: int, headless: bool) -> "GuestsTally":
+    from simulators.demo.guests import run_guests
+    from simulators.demo.run import broker_endpoint, broker_of
+
+    say = (lambda _: None) if headless else click.echo
+    say("")
+    async with broker_of(options) as broker:
+        return await run_guests(options.folder / "guests", broker_endpoint(broker), count, say)
 
 
 def _outage(text: str | None, duration_s: float) -> Outage | None:
