@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from gateway.cloud.consent.rounds import Books, Issue
 from gateway.cloud.profile.desk import ProfileDesk, visits_to_tell
 from gateway.cloud.profile.proofs import Asked, Codes, ProofRefused, Proofs
 from gateway.cloud.schema import signed, unsigned
-from gateway.errors import ForecourtError, InputError
+from gateway.errors import ForecourtError, InputError, StoreError
 from gateway.log import Log
 from gateway.profile.sealing import context, seal
 from gateway.profile.wording import document_bytes
@@ -47,6 +48,8 @@ class ProfileRounds:
     def __init__(self, parts: ProfileParts, commander: Issue, clock: Clock) -> None:
         self._parts, self._inbox, self._commander, self._clock = parts, parts.inbox, commander, clock
         self._wake = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
+        self._swept_s = clock.boottime_s()
 
     def due(self) -> None:
         """Somebody asked, or a profile was changed."""
@@ -55,22 +58,34 @@ class ProfileRounds:
     async def run(self) -> None:
         """Answers and tells, for ever; what could not be sent is looked at again."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._wake.wait()
-            except TimeoutError:
-                await self._inbox.write(lambda _: self._parts.desk.sweep())
             self._wake.clear()
-            for asked in await self._inbox.read(_waiting):
-                try:
-                    await self._answer(asked)
-                except ForecourtError as error:
-                    log.warning("profile_not_answered", device=asked.device, error=type(error).__name__)
-            for subject, device, notice in await self._inbox.read(visits_to_tell):
-                try:
-                    await self._tell(subject, device, notice)
-                except ForecourtError as error:
-                    log.warning("profile_change_not_told", device=device, error=type(error).__name__)
+            try:
+                await self._round()
+            except ForecourtError as error:  # a disk that refuses for a while ends no service
+                log.warning("profile_round_failed", error=type(error).__name__)
+
+    async def _round(self) -> None:
+        now_s = self._clock.boottime_s()
+        if now_s - self._swept_s >= LOOK_S:  # however busy it is
+            self._swept_s = now_s
+            await self._inbox.write(lambda _: self._parts.desk.sweep())
+        for asked in await self._inbox.read(_waiting):
+            try:
+                await self._answer(asked)
+            except ForecourtError as error:
+                log.warning("profile_not_answered", device=asked.device, error=type(error).__name__)
+        for subject, device, notice in await self._inbox.read(visits_to_tell):
+            try:
+                await self._tell(subject, device, notice)
+            except ForecourtError as error:
+                log.warning("profile_change_not_told", device=device, error=type(error).__name__)
+
+    def _look_again(self) -> None:
+        self._later = None
+        self._wake.set()
 
     async def _answer(self, asked: Asked) -> None:
         """One request. It is forgotten once its answer is on disk; until then it is answered again.
@@ -80,7 +95,8 @@ class ProfileRounds:
         agreed = await self._inbox.read(lambda _: self._parts.allowed(asked.subject))
         waited_s = (self._clock.wall_us() - asked.received_us) / 1_000_000
         if not agreed and 0 <= waited_s < CONSENT_WAIT_S:
-            asyncio.get_running_loop().call_later(CONSENT_WAIT_S / 4, self._wake.set)
+            if self._later is None:  # one for all that wait
+                self._later = asyncio.get_running_loop().call_later(CONSENT_WAIT_S / 4, self._look_again)
             return
         answer = profile_pb2.ProfileAnswer(
             subject=asked.subject, request=asked.request, received_ms=asked.received_us // 1_000
@@ -89,7 +105,9 @@ class ProfileRounds:
             if not agreed:
                 raise ProofRefused("no_consent")
             profile = await self._profile(asked)
-            state = await self._inbox.write(lambda db: self._visit(db, asked, profile))
+            state = await self._inbox.write(lambda db: self._visit(db, asked, profile) if _asks(db, asked) else None)
+            if state is None:
+                return
             info = context("answer", asked.device, asked.subject, asked.request.to_bytes(8, "big"))
             answer.sealed = seal(state.SerializeToString(), asked.session_key, info)
         except ProofRefused as refused:
@@ -99,6 +117,11 @@ class ProfileRounds:
             log.info("profile_refused", device=asked.device, reason=answer.refused)
         except InputError:
             answer.refused = "too_large"
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one request, whatever it holds, must not end the service
+            answer.refused = "later"
+            log.error("profile_request_broke", device=asked.device, error=type(error).__name__)
         answer.sent_ms = self._clock.wall_us() // 1_000
         await self._commander.issue(asked.device, ANSWER, answer.SerializeToString(), life_s=ANSWER_LIFE_S)
         await self._inbox.write(lambda db: _done(db, asked))
@@ -133,9 +156,16 @@ class ProfileRounds:
             raise ProofRefused("sign_in")
         ledger = self._parts.desk.ledger
         document, notice = ledger.document(number), ledger.notice(number)
+        db.execute(  # a device has one visit: that before is over, also where its end was never heard of
+            "update profile_visit set ended_us = ?, session_key = x'' where device = ? and subject <> ?"
+            " and ended_us is null",
+            (self._clock.wall_us(), asked.device, signed(asked.subject)),
+        )
         db.execute(
             "insert into profile_visit(subject, device, profile, session_key, opened_us, edits_seen, told_notice)"
             " values(?, ?, ?, ?, ?, ?, ?) on conflict do update set profile = excluded.profile,"
+            " result = case when profile = excluded.profile then result end,"
+            " reported_version = case when profile = excluded.profile then reported_version else 0 end,"
             " ended_us = null, device = excluded.device, session_key = excluded.session_key,"
             " told_notice = excluded.told_notice, ahead = 0",
             (signed(asked.subject), asked.device, number, asked.session_key, asked.received_us, seen, notice),
@@ -162,6 +192,12 @@ def _waiting(db: sqlite3.Connection) -> list[Asked]:
         Asked(unsigned(subject), device, unsigned(request), bytes(key), bytes(proof), received_us)
         for subject, device, request, key, proof, received_us in rows
     ]
+
+
+def _asks(db: sqlite3.Connection, asked: Asked) -> bool:
+    """Whether it still waits: while a proof was judged the visit may have ended, said no, or asked anew."""
+    row = signed(asked.subject), signed(asked.request)
+    return db.execute("select 1 from profile_request where subject = ? and request = ?", row).fetchone() is not None
 
 
 def _done(db: sqlite3.Connection, asked: Asked) -> None:
