@@ -122,6 +122,8 @@ CLOUD_ARRIVALS_MAX: Final = 65_536
 """Ranges of one device of which time and batch of arrival are known; older ones are joined."""
 CLOUD_ERASURES_MAX: Final = 65_536
 """Withdrawals of one device by which late copies are known; beyond it the oldest is forgotten."""
+CLOUD_COMMANDS_MAX: Final = 1_024
+"""To one device, and their answers; of older ones only what waits still."""
 CLOUD_REPLIES_MAX: Final = 16
 """Answers to one command."""
 CLOUD_EPOCHS_MAX: Final = 256

@@ -14,7 +14,7 @@ from gateway.cloud.control import Reply
 from gateway.cloud.inbox import Inbox
 from gateway.cloud.schema import signed, unsigned
 from gateway.errors import ForecourtError, InputError, TooLarge
-from gateway.limits import COMMAND_BODY_BYTES_MAX, COMMAND_LIFE_MAX_S, COMMANDS_OPEN_MAX
+from gateway.limits import CLOUD_COMMANDS_MAX, COMMAND_BODY_BYTES_MAX, COMMAND_LIFE_MAX_S, COMMANDS_OPEN_MAX
 from gateway.model import SeqRange, Stream
 from gateway.wire.signing import sign
 from gateway.wire.topics import Topics, check_device_id
@@ -78,6 +78,7 @@ class Commander:
                 " values (?, ?, ?, ?, ?, ?, ?)",
                 (number, device, kind, counter, body, now_us, not_after_us),
             )
+            _trim(db, device, now_us)
             return Open(number, device, kind, counter, body, now_us, not_after_us)
 
         self._publish(await self._inbox.write(keep))
@@ -156,3 +157,16 @@ class Commander:
         )
         topic = Topics(command.device).command
         self._send(topic, sign(self._key, topic, message.SerializeToString()), left_s)
+
+
+def _trim(db: sqlite3.Connection, device: str, now_us: int) -> None:
+    """Of commands that are never sent again the content goes, and the oldest go whole, with their answers."""
+    over = "(stage > 0 or not_after_us <= ?2)"
+    db.execute(f"update command set body = x'' where device = ?1 and body <> x'' and {over}", (device, now_us))
+    old = (
+        f"select id from command where device = ?1 and {over} and counter <="
+        " (select counter from command where device = ?1 order by counter desc limit 1 offset ?3)"
+    )
+    row = device, now_us, CLOUD_COMMANDS_MAX
+    db.execute(f"delete from reply where command in ({old})", row)
+    db.execute(f"delete from command where id in ({old})", row)
