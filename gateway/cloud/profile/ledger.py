@@ -182,9 +182,10 @@ class ProfileLedger:
         Written to the ledger of erasures first: a backup that is restored later is erased again.
         """
         self.epoch(profile)
-        entry = self._file.append(self._clock.wall_us(), profile, _PROFILE_ONLY)
-        self._erase(profile)
-        self._note(entry.n)
+        self._file.append(self._clock.wall_us(), profile, _PROFILE_ONLY)
+        for entry in self._file.after(self._known()):  # with those whose transaction was undone
+            self._erase(entry.subject)
+            self._note(entry.n)
 
     def stamp_of(self, profile: int, group: str) -> Hlc | None:
         """When a group was changed last."""
@@ -214,8 +215,7 @@ class ProfileLedger:
         self._db.execute("update profile_visit set result = null where profile = ?", (profile,))
 
     def _replay(self) -> int:
-        row = self._db.execute("select value from profile_meta where name = ?", (_ERASED,)).fetchone()
-        known = int(row[0]) if row else 0
+        known = self._known()
         if known > self._file.last:
             raise StoreError(f"{self._file.path} is behind the database: put the newest one beside it")
         entries = self._file.after(known)
@@ -229,6 +229,11 @@ class ProfileLedger:
             self._db.execute("rollback")
             raise
         return len(entries)
+
+    def _known(self) -> int:
+        """The last entry of the ledger of erasures that was carried out here."""
+        row = self._db.execute("select value from profile_meta where name = ?", (_ERASED,)).fetchone()
+        return int(row[0]) if row else 0
 
     def _note(self, n: int) -> None:
         self._db.execute("insert or replace into profile_meta values(?, ?)", (_ERASED, n))

@@ -153,3 +153,14 @@ def test_an_older_result_does_not_stand_in_for_a_newer_one(world: World) -> None
 def replace_counter(stamp: Hlc, counter: int) -> Hlc:
     """A later stamp."""
     return stamp._replace(counter=counter)
+
+
+def test_an_erasure_that_the_disk_undid_is_made_good(world: World) -> None:
+    """It was promised in the ledger of erasures: the next one carries it out, and a restart finds none open."""
+    world.takes(1, world.edit(20.0))
+    world.db.execute("begin")
+    world.desk.ledger.erase(world.profile)
+    world.db.execute("rollback")
+    assert world.document.values == {"radio.volume_pct": 20.0}
+    world.desk.ledger.erase(world.desk.ledger.new())
+    assert world.document.values == {}
