@@ -128,10 +128,11 @@ def _user_of(writer: asyncio.StreamWriter) -> int:
 
 
 def _bound(path: Path, mode: int) -> socket.socket:
-    """A socket at `path` that has its mode before anybody can connect; raises ConfigError."""
+    """A socket at `path`, whose folder is made, that has its mode before anybody can connect; raises ConfigError."""
     _make_room(path)
     sock = socket.socket(socket.AF_UNIX)
     try:
+        path.parent.mkdir(0o755, parents=True, exist_ok=True)  # the socket's own mode says who may ask
         sock.bind(str(path))
         path.chmod(mode)
     except OSError as error:

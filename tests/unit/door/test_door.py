@@ -196,9 +196,16 @@ async def test_a_socket_that_was_left_behind_is_replaced_and_nothing_else_is(tmp
     with pytest.raises(ConfigError, match="no socket"):
         async with Door(path, VERBS):
             pass
-    with pytest.raises(ConfigError, match="cannot be bound"):
-        async with Door(tmp_path / "nowhere" / "door", VERBS):
+    with pytest.raises(ConfigError, match=r"cannot be (bound|had)"):
+        async with Door(path / "under-a-file", VERBS):
             pass
+
+
+async def test_the_folder_of_a_door_is_made(tmp_path: Path) -> None:
+    """As that of the store is, so that a settings file is enough."""
+    async with served(tmp_path / "run" / "of-it" / "door") as door:
+        assert await asked(tmp_path / "run" / "of-it" / "door", "echo") == {}
+        assert door.refused == 0
 
 
 async def test_a_door_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
