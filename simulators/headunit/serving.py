@@ -47,7 +47,8 @@ async def serve_head_unit(options: HeadUnitOptions, say: Say, stop: asyncio.Even
     async with AsyncExitStack() as stack:
         address = options.databroker
         if not address:
-            catalogue = catalogue_for(limits, private)
+            drive = await asyncio.to_thread(Catalogue.packaged)  # a plan's signals are known, though nobody tells them
+            catalogue = drive | catalogue_for(limits, private)
             broker = await stack.enter_async_context(Databroker(catalogue, host=options.host, port=options.port))
             address = broker.address
             say(f"databroker on {address}: {len(catalogue)} signals, kuksa.val.v1 and v2")
