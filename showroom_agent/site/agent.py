@@ -18,11 +18,13 @@ from gateway.link import Connection, Endpoint, Link, Message
 from gateway.log import Log
 from gateway.model import Appended, Event
 from gateway.runtime import Agent
+from showroom_agent.hearing import Otherwise
 from showroom_agent.site.agreeing import Agreeing
 from showroom_agent.site.bounds import EVENTS_WAITING_MAX, JOURNAL_BYTES_MAX, STEP_MS
 from showroom_agent.site.derived import OFFERS, Derived
 from showroom_agent.site.inbox import FILTERS, Inbox
 from showroom_agent.site.journal import forget
+from showroom_agent.site.moved_hubs import moved_hubs, tell_moved
 from showroom_agent.site.outward import append_to, publish
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.staff import notice
@@ -42,6 +44,7 @@ class SiteStatus:
     guests: int
     vehicles: tuple[str, ...]
     deaf: dict[str, str]
+    moved: dict[str, Otherwise]
     steps: int
     late: int
     step_s: float
@@ -80,6 +83,7 @@ class SiteAgent:
         self.beside: list[Callable[[], Coroutine[None, None, None]]] = []
         """What runs as long as the site does."""
         self._stepped_ms = 0
+        self._moved: dict[str, Otherwise] = {}
 
     @property
     def link(self) -> Link:
@@ -96,6 +100,7 @@ class SiteAgent:
             len(core.guests),
             core.vehicles.confirmed(),
             {core.hubs.ids[place]: cause for place, cause in deaf.items()},
+            self._moved,
             self._steps,
             self._late,
             self._step_s,
@@ -177,6 +182,8 @@ class SiteAgent:
             event = "hub_back" if one.recovered else "hub_down"
             (log.info if one.recovered else log.warning)(event, hub=one.hub, cause=one.cause[:32])
             self.counters[event] += 1
+        before, self._moved = self._moved, moved_hubs(self.stepper.core)
+        tell_moved(before, self._moved)
 
     # Consent
 
@@ -255,6 +262,9 @@ class SiteAgent:
         registry = self._agent.health.registry
         guests = registry.gauge("forecourt_site_guests", "Guests on a visit")
         deaf = registry.gauge("forecourt_site_deaf_hubs", "Hubs of the plan that do not listen now")
+        moved = registry.gauge(
+            "forecourt_site_moved_hubs", "Hubs that hear the cars otherwise than before: see hub_moved"
+        )
         took = registry.gauge("forecourt_site_step_seconds", "How long the last step took")
         counted = registry.counter("forecourt_site_counted_total", "What the site counts", ("what",))
 
@@ -262,6 +272,7 @@ class SiteAgent:
             status = self.status()
             guests.set(status.guests)
             deaf.set(len(status.deaf))
+            moved.set(len(status.moved))
             took.set(status.step_s)
             for what, count in (*status.counters.items(), ("steps", status.steps), ("steps_late", status.late)):
                 counted.labels(what).mirror(count)

@@ -14,11 +14,12 @@ from gateway.log import Log
 from gateway.runtime import Agent
 from showroom_agent.site.agent import SiteAgent
 from showroom_agent.site.broker import floor_broker
+from showroom_agent.site.moved_hubs import Memory
 from showroom_agent.site.outward import set_aside
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.settings import SiteAgentSettings
 
-JOURNAL, MAP, MAP_VERB = "journal", "map.sock", "map"
+JOURNAL, HEARD, MAP, MAP_VERB = "journal", "heard.json", "map.sock", "map"
 log = Log("site")
 
 
@@ -41,6 +42,9 @@ async def on_floor(settings: SiteAgentSettings, agent: Agent) -> AsyncIterator[S
         if journal is not None:
             await asyncio.to_thread(set_aside, journal)
         site = SiteAgent(agent, parts, floor, Endpoint.parse(url, tls), journal=journal, visit_s=asked.visit_s)
+        memory = Memory(settings.store.folder / HEARD, site.stepper.core)
+        await asyncio.to_thread(memory.load)
+        site.beside.append(memory.run)
         await _show_map(stack, settings.store.folder / MAP, site)
         yield site
 

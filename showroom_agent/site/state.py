@@ -1,6 +1,7 @@
 """What a site knows now, for displays on its own machine; must never show one who did not agree to be located."""
 
 from showroom_agent.site.core import SiteCore
+from showroom_agent.site.moved_hubs import moved_hubs, trouble_of
 from showroom_agent.views.state import CarMark, FloorState, GuestMark, HubMark
 
 VISIT_CHARS = 8
@@ -9,10 +10,11 @@ VISIT_CHARS = 8
 
 def state_of(core: SiteCore, at_ms: int) -> FloorState:
     """The floor at a step, between two of them."""
-    deaf = core.hubs.deaf(at_ms)
-    hubs = tuple(
-        HubMark(hub.id, hub.x_m, hub.y_m, deaf.get(place, "")) for place, hub in enumerate(core.parts.floor.site.hubs)
-    )
+    deaf, moved = core.hubs.deaf(at_ms), moved_hubs(core)
+    hubs = []
+    for place, hub in enumerate(core.parts.floor.site.hubs):
+        trouble = deaf.get(place) or (trouble_of(moved[hub.id]) if hub.id in moved else "")
+        hubs.append(HubMark(hub.id, hub.x_m, hub.y_m, trouble))
     states, cars = core.vehicles.states(), []
     for ident in dict.fromkeys((*(car.id for car in core.parts.floor.cars), *core.router.cars)):
         car = core.router.cars.get(ident)
@@ -38,4 +40,4 @@ def state_of(core: SiteCore, at_ms: int) -> FloorState:
                 view.modes if view is not None else (),
             )
         )
-    return FloorState(at_ms, hubs, tuple(cars), tuple(guests), hidden)
+    return FloorState(at_ms, tuple(hubs), tuple(cars), tuple(guests), hidden)

@@ -11,7 +11,7 @@ from typing import Final
 
 from forecourt.v1 import record_pb2
 
-from showroom_agent.hearing import TagState
+from showroom_agent.hearing import MovedWatch, TagState
 from showroom_agent.nav import CarWatch, Router
 from showroom_agent.presence import LivePresence
 from showroom_agent.site.derived import Derived, vehicle_presence
@@ -61,6 +61,9 @@ class Vehicles:
                 self._cars[car.id] = _Car(Tag(parts), LivePresence(model) if model is not None else None)
         self._by_tag = {car.tag: self._cars[car.id] for car in parts.floor.cars if car.tag}
         self._stepped_s = self._began_s = -math.inf
+        self.moved = MovedWatch(len(self._by_tag), self._hubs)
+        """Whether hubs hear the cars as they did; nothing that is told of cars or guests depends on it."""
+        self._numbers = {tag: number for number, tag in enumerate(self._by_tag)}
 
     @property
     def tags(self) -> Mapping[str, object]:
@@ -79,6 +82,7 @@ class Vehicles:
         """A hub heard the tag of a car."""
         car = self._by_tag[sighting.tag]
         car.tag.heard(now_s, sighting)
+        self.moved.heard(self._numbers[sighting.tag], sighting.hub, sighting.mean_dbm, sighting.adverts)
         if car.learnt is not None:
             car.learnt.heard(sighting.hub, sighting.mean_dbm)
 
@@ -87,6 +91,7 @@ class Vehicles:
         now_s = at_ms / 1_000
         if self._began_s == -math.inf:
             self._began_s = now_s
+        self.moved.step(now_s, deaf)
         look = now_s - self._stepped_s >= STEP_S
         if look:
             self._stepped_s = now_s
