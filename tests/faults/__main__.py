@@ -24,6 +24,7 @@ from tests.faults.site import site_outage
 from tests.faults.stops import stops
 from tests.faults.toxics import toxics
 from tests.faults.visits import visits
+from tests.faults.wipe import wipes
 from tests.faults.withdrawals import withdrawals
 
 Progress = Callable[[int, int], None]
@@ -59,6 +60,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "withdrawals": Campaign("a no to 10,000 buffered events, kill -9 at each step", 60, "withdrawals", withdrawals),
     "day": Campaign("a day of guests in virtual time, every byte on the wire judged", 24, "hours", day),
     "visits": Campaign("guests one after the other on one car, with a real authority", 1_000, "visits", visits),
+    "wipe": Campaign("kill -9 within the wipe of a guest with a profile", 150, "kills", wipes),
     "site": Campaign("a showroom without its cloud's broker, in virtual time", 10, "minutes", site_outage),
     "cabin": Campaign("drives in virtual time with plans and faults, every order judged", 100, "hours", cabin),
     "planted": Campaign("mistakes in a copy of the product, and the tests for them", len(FAULTS), "faults", planted),

@@ -289,4 +289,9 @@ FAULTS: tuple[Fault, ...] = (
         (Edit("vehicle_agent/cabin/intent.py", "self._settled[path] = value\n        if not", "if not"),),
         ("tests/unit/vehicle/cabin/test_intent.py::test_a_hand_during_a_plan",),
     ),
+    Fault(
+        "a no to a profile is forgotten where it was cut",
+        (Edit("gateway/flow/profile_sync.py", "await self._room.disown(subject)", "self._heard = b''"),),
+        ("tests/component/test_profile_cuts.py::test_a_no_that_was_cut_takes_the_profile_at_the_next_start",),
+    ),
 )

@@ -67,7 +67,7 @@ async def _stop(child: Child) -> tuple[float, int]:
     """Seconds until it is gone, and its status; killed where it does not go."""
     began = time.monotonic()
     child.terminate()
-    while not await asyncio.to_thread(_ended, child.pid):
+    while not await asyncio.to_thread(ended, child.pid):
         if time.monotonic() - began > GIVE_UP_S:
             await asyncio.to_thread(child.kill)
             return GIVE_UP_S, -signal.SIGKILL
@@ -75,6 +75,6 @@ async def _stop(child: Child) -> tuple[float, int]:
     return time.monotonic() - began, await asyncio.to_thread(child.wait)
 
 
-def _ended(pid: int) -> bool:
+def ended(pid: int) -> bool:
     """Whether only its status is left: state Z of /proc/PID/stat, behind the name in brackets."""
     return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()[0] == "Z"
