@@ -67,6 +67,7 @@ class GuestProfile:
         self._wanted: frozenset[str] = frozenset()
         self._left = False
         self._plans = 0
+        self._told: tuple[int | None, dict[str, Outcome]] = (None, {})
         self._wake = asyncio.Event()
         self.last: Applied | None = None
         self.applied = asyncio.Condition()
@@ -79,7 +80,7 @@ class GuestProfile:
 
     def signed_out(self) -> None:
         """There is no profile any more, though perhaps a visit: what was set goes back, and the home address goes."""
-        self._wanted, self._left = frozenset(), True
+        self._wanted, self._left, self._told = frozenset(), True, (None, {})
         self._wake.set()
 
     async def run(self) -> None:
@@ -157,8 +158,15 @@ class GuestProfile:
         _log.info("profile_applied", version=document.version, **_counted(outcomes))
         async with self.applied:
             self.applied.notify_all()
-        await self._profiles.report(self._card.id, outcomes)
+        await self._profiles.report(self._card.id, self._of_visit(subject, outcomes))
         return self.last
+
+    def _of_visit(self, subject: int, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """What became of each field at last in this visit: a plan may set one group only."""
+        before, told = self._told
+        told = (told if before == subject else {}) | {one.field: one for one in outcomes}
+        self._told = subject, told
+        return list(told.values())
 
     async def _learn_all(self) -> None:
         async for edit in self._cabin.edits():

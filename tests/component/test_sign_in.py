@@ -104,6 +104,33 @@ async def test_nothing_of_the_guest_is_left_after_his_visit(tmp_path: Path) -> N
             assert sync_of(suv.car).document() is None
 
 
+async def test_the_authority_hears_of_every_field_though_a_change_sets_one_group(tmp_path: Path) -> None:
+    """The app turns the air: what became of the seat before is told still, and goes with the visit."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        authority = authority_of(one)
+        jan = await authority.new()
+        await authority.set(jan, {"home.address": CANARY, "radio.volume_pct": 30.0})
+        async with ride(one, "suv") as suv:
+            await visit(suv.car)
+            await sign_in(suv.car, await authority.code(jan))
+            await suv.applied(1)
+            await authority.set(jan, {"climate.driver.temperature_c": 24.0})
+            await suv.applied(2)
+            assert await suv.agent.drained(10)
+            (told,) = await authority.reported(jan)
+            assert {field for field, _, _ in told.outcomes} >= {"home.address", "climate.driver.temperature_c"}
+            await desk_of(suv.car).end()
+            mia = await authority.new()
+            await authority.set(mia, {"radio.volume_pct": 20.0})
+            await visit(suv.car)
+            await sign_in(suv.car, await authority.code(mia))
+            await suv.applied(1)
+            assert await suv.agent.drained(10)
+            (told,) = await authority.reported(mia)
+            assert {field for field, _, _ in told.outcomes} == {"radio.volume_pct"}
+
+
 async def test_sign_in_is_quick(tmp_path: Path) -> None:
     """From the code to the last order in a fraction of a second, what travels left aside; twenty times."""
     async with profile_loop(tmp_path) as one:
