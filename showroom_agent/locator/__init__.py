@@ -3,6 +3,7 @@
 from showroom_agent.locator.estimate import Estimate
 from showroom_agent.locator.evaluate import evaluate
 from showroom_agent.locator.locator import Locator, Track
+from showroom_agent.locator.polarity import PolarityWatch
 from showroom_agent.locator.settings import Settings
 
-__all__ = ["Estimate", "Locator", "Settings", "Track", "evaluate"]
+__all__ = ["Estimate", "Locator", "PolarityWatch", "Settings", "Track", "evaluate"]

@@ -17,12 +17,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gateway.errors import ConfigError
 from showroom_agent.plan.geojson import load_document, named, read_site
-from showroom_agent.plan.geometry import Ring, area, first_self_crossing
+from showroom_agent.plan.geometry import Ring, area, first_self_crossing, inside_any
 from showroom_agent.plan.site import Site
+from showroom_agent.plan.survey import check_polarity
 
 CARS_MAX = 1_000
+CARS_LEAST = 3
+"""Cars and exits from which on it tells something that they stand in blocked areas."""
 MARKS_MAX = 5_000
 NAME_CHARS_MAX = 80
 LANGUAGES = ("de", "en")
@@ -117,6 +122,7 @@ def read_floor(document: Any, site: Site) -> Floor:
         raise ConfigError(f"a plan has at most {CARS_MAX:,} cars and {MARKS_MAX:,} exits and landmarks")
     if reader.wrong:
         raise ConfigError("; ".join(reader.wrong[:20]))
+    _check_polarity(site, reader)
     return Floor(
         site,
         tuple(reader.cars.values()),
@@ -125,6 +131,14 @@ def read_floor(document: Any, site: Site) -> Floor:
         georeference,
         reader.zones,
     )
+
+
+def _check_polarity(site: Site, reader: "_Reader") -> None:
+    """Cars stand and exits lead where one can walk. Cars on stands that are blocked alone say nothing."""
+    exits = [(one.x_m, one.y_m) for one in reader.exits.values()]
+    standing = [*exits, *((one.x_m, one.y_m) for one in reader.cars.values())]
+    if exits and inside_any(site.blocked, *np.array(exits, float).T).all():
+        check_polarity(site, np.array(standing, float), "cars and exits", CARS_LEAST)
 
 
 class _Reader:

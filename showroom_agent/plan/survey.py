@@ -48,15 +48,15 @@ def load_survey(path: Path, site: Site) -> Survey:
     return _built(path, site, places, sums)
 
 
-def check_polarity(site: Site, points: Array, what: str) -> None:
+def check_polarity(site: Site, points: Array, what: str, least: int = 20) -> None:
     """Raises ConfigError when most of the places where something was stand in blocked areas: the plan is inverted."""
-    if len(points) < 20 or not site.blocked:
+    if len(points) < least or not site.blocked:
         return
     share = float(inside_any(site.blocked, points[:, 0], points[:, 1]).mean())
     if share > 0.6:
         raise ConfigError(
             f"{share:.0%} of {what} lie in blocked areas: the plan seems to mark what is free as blocked. "
-            "Turn its blocked areas round, or correct its coordinates"
+            "Exchange blocked and free in it, or correct its coordinates"
         )
 
 

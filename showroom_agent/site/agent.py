@@ -28,7 +28,7 @@ from showroom_agent.site.moved_hubs import moved_hubs, tell_moved
 from showroom_agent.site.outward import append_to, publish
 from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.staff import notice
-from showroom_agent.site.state import state_of
+from showroom_agent.site.state import PLAN_WRONG, state_of
 from showroom_agent.site.stepper import Step, Stepper
 from showroom_agent.views.state import FloorState
 
@@ -84,6 +84,7 @@ class SiteAgent:
         """What runs as long as the site does."""
         self._stepped_ms = 0
         self._moved: dict[str, Otherwise] = {}
+        self._plan_wrong = False
 
     @property
     def link(self) -> Link:
@@ -184,6 +185,10 @@ class SiteAgent:
             self.counters[event] += 1
         before, self._moved = self._moved, moved_hubs(self.stepper.core)
         tell_moved(before, self._moved)
+        wrong = self.stepper.core.polarity.contradicted
+        if wrong and not self._plan_wrong:
+            log.warning("plan_contradicted", share=round(self.stepper.core.polarity.share, 2), hint=PLAN_WRONG)
+        self._plan_wrong = wrong
 
     # Consent
 
@@ -278,6 +283,7 @@ class SiteAgent:
                 counted.labels(what).mirror(count)
 
         self._agent.health.collectors.append(collect)
+        self._agent.health.ready["plan"] = lambda: PLAN_WRONG if self._plan_wrong else ""
         self._agent.health.ready["floor"] = lambda: (
             "" if self.status().online else "no connection to the floor's broker"
         )

@@ -12,6 +12,7 @@ from forecourt.v1 import showroom_pb2
 
 from gateway.errors import InputError
 from gateway.model import PurposeSet
+from showroom_agent.locator import PolarityWatch
 from showroom_agent.nav import Router
 from showroom_agent.site.bounds import GUESTS_MAX
 from showroom_agent.site.derived import Derived
@@ -30,6 +31,8 @@ class SiteCore:
         self.hubs = Hubs([hub.id for hub in parts.floor.site.hubs], wall_at_zero_us)
         self.router = Router(parts.floor)
         self.vehicles = Vehicles(parts, self.router)
+        self.polarity = PolarityWatch(parts.locator)
+        """Whether people walk where the plan says that nobody can; nothing that is told depends on it."""
         self.guests: dict[int, Guest] = {}
         self.counters: Counter[str] = Counter()
         """What was left out or refused, and why."""
@@ -47,6 +50,8 @@ class SiteCore:
             guest = self._by_tag.get(sighting.tag)
             if guest is not None:
                 guest.heard(now_s, sighting)
+                if guest.navigates:
+                    self.polarity.heard(guest.subject, sighting.hub, sighting.mean_dbm, sighting.adverts)
             elif sighting.tag in self.vehicles.tags:
                 self.vehicles.heard(now_s, sighting)
             else:
@@ -102,6 +107,7 @@ class SiteCore:
         around = Surroundings(deaf, self.vehicles.confirmed(), self._cells_of)
         for guest in list(self.guests.values()):
             found += guest.step(at_ms, around)
+        self.polarity.step(at_ms / 1_000, {subject for subject, guest in self.guests.items() if guest.navigates})
         return found
 
     def _cells_of(self, vehicle: str) -> npt.NDArray[np.intp]:

@@ -4,6 +4,10 @@ from showroom_agent.site.core import SiteCore
 from showroom_agent.site.moved_hubs import moved_hubs, trouble_of
 from showroom_agent.views.state import CarMark, FloorState, GuestMark, HubMark
 
+PLAN_WRONG = (
+    "the plan contradicts how people walk: most of their way lies in what it marks as blocked; exchange blocked and"
+    " free in it, or correct its coordinates, and start the site anew"
+)
 VISIT_CHARS = 8
 """Of the handle of a visit, as `site replay` shows it too."""
 
@@ -40,4 +44,6 @@ def state_of(core: SiteCore, at_ms: int) -> FloorState:
                 view.modes if view is not None else (),
             )
         )
-    return FloorState(at_ms, tuple(hubs), tuple(cars), tuple(guests), hidden)
+    return FloorState(
+        at_ms, tuple(hubs), tuple(cars), tuple(guests), hidden, (PLAN_WRONG,) if core.polarity.contradicted else ()
+    )

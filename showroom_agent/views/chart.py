@@ -173,6 +173,7 @@ def _line(row: Sequence[tuple[str, str]], *, colour: bool) -> str:
 
 def _legend(state: FloorState, step_m: float, signs: Signs, *, known: bool) -> list[str]:
     lines = [f"{signs.hub} hub   {signs.exit} exit   one character is {step_m:.2f} m wide and {2 * step_m:.2f} m high"]
+    lines += [f"{signs.trouble} {_clean(words)}" for words in state.warnings]
     lines += [f"{signs.trouble} {_clean(hub.id)}: {_clean(hub.trouble)}" for hub in state.hubs if hub.trouble]
     for car, letter in _lettered(state.cars, CARS):
         lines.append(f"{letter} {_clean(car.id)}" + (f": {_THERE.get(car.there, '?')}" if known else ""))

@@ -52,6 +52,8 @@ class FloorState:
     cars: tuple[CarMark, ...] = ()
     guests: tuple[GuestMark, ...] = ()
     hidden: int = 0
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the floor as a whole, in words."""
 
     def as_json(self) -> dict[str, Any]:
         """What JSON can say, and `read_state` reads."""
@@ -67,7 +69,8 @@ def read_state(said: Any) -> FloorState:
         )
         cars = tuple(CarMark(str(one["id"]), str(one["there"]), _ring(one["ring"])) for one in _some(said["cars"]))
         guests = tuple(map(_guest, _some(said["guests"])))
-        return FloorState(int(said["at_ms"]), hubs, cars, guests, int(said["hidden"]))
+        warnings = tuple(str(words) for words in said["warnings"])
+        return FloorState(int(said["at_ms"]), hubs, cars, guests, int(said["hidden"]), warnings)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError("that is no state of a floor: are site and map of the same version?") from error
 
