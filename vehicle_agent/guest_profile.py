@@ -31,12 +31,14 @@ class Profiles(Protocol):
         """The profile of the visit; None before a sign-in."""
         ...
 
-    async def edit(self, group: str, values: Mapping[str, Value | None], origin: Origin) -> Edit:
-        """The guest changed fields of a group by hand; kept when this returns."""
+    async def edit(
+        self, group: str, values: Mapping[str, Value | None], origin: Origin, subject: int | None = None
+    ) -> Edit:
+        """The guest changed fields of a group by hand; kept when this returns. InputError where his visit is over."""
         ...
 
-    async def report(self, card: str, outcomes: Iterable[Outcome]) -> None:
-        """What became of the document in this vehicle."""
+    async def report(self, card: str, outcomes: Iterable[Outcome], document: Document) -> None:
+        """What became of a document in this vehicle."""
         ...
 
 
@@ -67,7 +69,7 @@ class GuestProfile:
         self._wanted: frozenset[str] = frozenset()
         self._left = False
         self._plans = 0
-        self._told: tuple[int | None, dict[str, Outcome]] = (None, {})
+        self._told: tuple[tuple[int, bytes] | None, dict[str, Outcome]] = (None, {})
         self._wake = asyncio.Event()
         self.last: Applied | None = None
         self.applied = asyncio.Condition()
@@ -149,7 +151,11 @@ class GuestProfile:
             raise InputError("there is no visit")
         seated = Seated(subject)
         translated = await asyncio.to_thread(fit, document.values, document.origins, self._card, self._cards)
+        self._check(subject, document)
         await self._cabin.begin(seated)
+        if self._visit() != subject:  # the wipe may have come first
+            await self._cabin.wipe(subject)
+        self._check(subject, document)
         self._left = False
         self._plans += 1
         plan = f"{document.epoch.hex()}:{document.version}:{self._plans}"
@@ -158,14 +164,20 @@ class GuestProfile:
         _log.info("profile_applied", version=document.version, **_counted(outcomes))
         async with self.applied:
             self.applied.notify_all()
-        await self._profiles.report(self._card.id, self._of_visit(subject, outcomes))
+        await self._profiles.report(self._card.id, self._of_visit(subject, document.epoch, outcomes), document)
         return self.last
 
-    def _of_visit(self, subject: int, outcomes: Iterable[Outcome]) -> list[Outcome]:
-        """What became of each field at last in this visit: a plan may set one group only."""
+    def _check(self, subject: int, document: Document) -> None:
+        """InputError where the guest, or his profile, is not here any more."""
+        now = self._profiles.document()
+        if self._visit() != subject or now is None or now.epoch != document.epoch:
+            raise InputError("the guest's profile is not here any more")
+
+    def _of_visit(self, subject: int, epoch: bytes, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """What became of each field of this profile at last in this visit: a plan may set one group only."""
         before, told = self._told
-        told = (told if before == subject else {}) | {one.field: one for one in outcomes}
-        self._told = subject, told
+        told = (told if before == (subject, epoch) else {}) | {one.field: one for one in outcomes}
+        self._told = (subject, epoch), told
         return list(told.values())
 
     async def _learn_all(self) -> None:
@@ -182,7 +194,7 @@ class GuestProfile:
         )
         for group, learned in found.items():
             origin = Origin(self._device, self._card.id, self._card.revision, learned.raw)
-            await self._profiles.edit(group, learned.values, origin)
+            await self._profiles.edit(group, learned.values, origin, edit.session.subject)
             _log.info("profile_learnt", group=group)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from gateway.clock import Clock
 from gateway.errors import InputError
 from gateway.model import AeadKey, ClockQuality
-from gateway.profile import Document, Exchange, Moment, Pending, rebuilt
+from gateway.profile import Document, Edit, Exchange, Moment, Pending, merge, rebuilt
 from gateway.profile.sealing import HINT_CHARS, SEALED_BYTES_MAX, STAGE_ID_BYTES, public_bytes
 from gateway.profile.wording import document_bytes, edit_bytes, read_document, read_edit
 from gateway.store import Database, MigrationSet
@@ -27,6 +28,8 @@ schema = MigrationSet("profile")
 STAGES_MAX: Final = 16
 PENDING_MAX: Final = 64
 LEASE_MAX_S: Final = 30 * 86_400
+GROWS_BYTES: Final = 64
+"""By so much an edit may, when it is numbered and stamped anew."""
 _NONCE_BYTES: Final = 12
 _CONTEXT: Final = b"forecourt/v1/profile-visit"
 
@@ -194,6 +197,37 @@ def read_exchanges(raw: bytes) -> list[Exchange]:
         return [Exchange(**one) for one in json.loads(raw or b"[]")]
     except (ValueError, TypeError):
         return []
+
+
+def forgotten(base: Document, theirs: Document, now: Moment) -> list[Numbered]:
+    """Groups that this device knows to be newer than the authority does, as edits with the stamps they had."""
+    found = []
+    merged = merge(theirs, base).document
+    for group, registers in merged.groups().items():
+        stamp, known = merged.stamp(group), theirs.stamp(group)
+        if stamp is None or (known is not None and known >= stamp):
+            continue
+        origins = [one.origin for one in registers.values()]
+        newest = next((one for one in origins if one.raw), origins[0])  # the readings are of the group's last edit
+        values = {key: one.value for key, one in registers.items() if one.origin == newest}
+        carried = {key: one for key, one in registers.items() if one.origin != newest}
+        edit = Edit(group, values, stamp, newest, carried, known)
+        with suppress(InputError):  # what is too large for an event came from an app, which knows it
+            edit_bytes(1, base.epoch, edit, spare=GROWS_BYTES)
+            found.append(Numbered(0, Pending(edit, now, final=True)))
+    return found
+
+
+def changed(before: Document | None, after: Document) -> frozenset[str]:
+    """Groups whose fields are not what they were."""
+    if before is None:
+        return frozenset(after.groups())
+    names = before.groups().keys() | after.groups().keys()
+    return frozenset(
+        name
+        for name in names
+        if {k: r.value for k, r in before.group(name).items()} != {k: r.value for k, r in after.group(name).items()}
+    )
 
 
 def _kept(one: Numbered, epoch: bytes) -> dict[str, Any]:

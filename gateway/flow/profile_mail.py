@@ -12,7 +12,7 @@ from gateway.flow.profile_keeping import Kept, Numbered
 from gateway.model import Appended, Event, Kind, Purpose, Stream, purpose_set
 from gateway.outbox import Outbox
 from gateway.profile.sealing import context, seal
-from gateway.profile.wording import edit_bytes
+from gateway.profile.wording import EDIT_BYTES_MAX, edit_bytes
 from gateway.store import Store
 
 KIND: Final = "profile"
@@ -51,11 +51,14 @@ class Mail:
             self._to = key
 
     def proof(self, kept: Kept, proof: bytes) -> bytes:
-        """A serialised ProfileProof for the authority and this visit only; LinkError before its key is known."""
+        """A serialised ProfileProof for the authority and this visit only; LinkError before its key is known.
+
+        Nothing where there is nothing to prove.
+        """
         if not self._to:
             raise LinkError("this device has not heard of a profile authority yet: connect it once")
         info = context("proof", self.device, kept.subject, kept.session_key)
-        return seal(proof, self._to, info)
+        return seal(proof, self._to, info) if proof else b""
 
     async def request(self, request: profile_pb2.ProfileRequest) -> None:
         """Durable when this returns; raises StoreError."""
@@ -72,6 +75,11 @@ class Mail:
         """The same for what became of a document."""
         if not self._to:
             return False
+        if result.ByteSize() > EDIT_BYTES_MAX:  # long texts stay here: what became of each field is told all the same
+            told = (profile_pb2.ProfileOutcome(field=o.field, kind=o.kind, reason=o.reason) for o in result.outcomes)
+            result = profile_pb2.ProfileResult(
+                epoch=result.epoch, version=result.version, card=result.card, outcomes=told
+            )
         sealed = seal(result.SerializeToString(), self._to, context("result", self.device, kept.subject))
         return (await self._append(kept, profile_pb2.SealedProfile(result=sealed))).kept == 1
 

@@ -9,7 +9,7 @@ from forecourt.v1 import profile_pb2
 
 from gateway.clock import Clock
 from gateway.flow import profile_keeping as keeping
-from gateway.flow.profile_views import Tries
+from gateway.flow.profile_views import Tries, read_body
 from gateway.profile import Document
 from gateway.profile.sealing import NotOpened, hint_of, unstage
 from gateway.profile.wording import read_document
@@ -21,15 +21,16 @@ class Stages:
 
     def __init__(self, store: Store, clock: Clock, counters: Counter[str]) -> None:
         self._store, self._clock, self._counters = store, clock, counters
-        self._tries = Tries()
+        self._tries, self._trying = Tries(), asyncio.Lock()
         self.count = 0
 
     async def open(self) -> None:
         """Counts what an earlier process left."""
         self.count = len(await self._store.read(keeping.stages))
 
-    async def put(self, one: profile_pb2.ProfileStage) -> None:
-        """Keeps one for its guest; InputError for one that cannot be."""
+    async def put(self, body: bytes) -> bytes:
+        """A command: keeps one for its guest; InputError for one that cannot be."""
+        one = read_body(profile_pb2.ProfileStage(), body)
         stage = keeping.new_stage(one.id, one.hint, one.sealed, one.lease_s, self._clock)
 
         def put(db: sqlite3.Connection) -> int:
@@ -37,6 +38,12 @@ class Stages:
             return len(keeping.stages(db))
 
         self.count = await self._store.write(put)
+        return b""
+
+    async def take_back(self, body: bytes) -> bytes:
+        """A command: one waits no longer."""
+        await self.drop([read_body(profile_pb2.ProfileUnstage(), body).id])
+        return b""
 
     async def drop(self, ids: Iterable[bytes]) -> None:
         """Forgets these."""
@@ -61,16 +68,18 @@ class Stages:
 
         After CODE_TRIES_MAX wrong ones in a minute nobody is listened to.
         """
-        hint, now_s = hint_of(code), self._clock.boottime_s()
-        for one in await self._store.read(keeping.stages):
-            if one.hint != hint or one.over(self._clock):
-                continue
-            self._tries.check(now_s)
-            try:
-                plain = await asyncio.to_thread(unstage, one.sealed, code, one.id)
-            except NotOpened:
-                self._tries.wrong(now_s)
-                self._counters["codes_wrong"] += 1
-                continue
-            return one.id, read_document(plain)
+        hint = hint_of(code)
+        async with self._trying:  # one after the other, or many at once would all be tried before one counts
+            now_s = self._clock.boottime_s()
+            for one in await self._store.read(keeping.stages):
+                if one.hint != hint or one.over(self._clock):
+                    continue
+                self._tries.check(now_s)
+                try:
+                    plain = await asyncio.to_thread(unstage, one.sealed, code, one.id)
+                except NotOpened:
+                    self._tries.wrong(now_s)
+                    self._counters["codes_wrong"] += 1
+                    continue
+                return one.id, read_document(plain)
         return None

@@ -25,10 +25,10 @@ from gateway.profile import (
     Pending,
     Value,
     check_edit,
-    merge,
     moment_of,
     restamp,
 )
+from gateway.profile.wording import edit_bytes
 from gateway.store import Store
 
 _EXCHANGES = "exchanges"
@@ -121,6 +121,13 @@ class ProfileRoom:
             raise InputError("the guest has to agree to `profile` first")
         return Agreed(yes.asked)
 
+    async def reaches_cloud(self) -> bool:
+        """Whether the authority may hear of this visit's profile."""
+        try:
+            return (await self.agreed()).reaches_cloud
+        except InputError:
+            return False
+
     async def begin(self) -> Kept:
         """The visit's room for a profile, with a key of its own; made when first asked for."""
         async with self._turn:
@@ -144,20 +151,27 @@ class ProfileRoom:
         """Whether edits can be dated in the authority's time."""
         return self._offsets.now_ms(moment_of(self._clock)) is not None
 
-    async def adopt(self, theirs: Document, seen: int = 0, *, ahead: bool = False, proven: bytes = b"") -> Moved:
+    async def adopt(
+        self, theirs: Document, seen: int | None = None, *, asker: bytes, ahead: bool = False, proven: bytes = b""
+    ) -> Moved:
         """The authority's document replaces what was known; edits that it has not seen stay on top.
 
         A document of another epoch takes nothing over: what was before it was erased. What an authority forgot, since
-        it was restored from a backup, goes up again. `proven`: what the authority is still to be shown.
+        it was restored from a backup, goes up again. `asker`: the key of the visit that asked; InputError where that is
+        over. `seen`: the last edit that the authority has; None where it did not say, since this was staged. `proven`:
+        what the authority is still to be shown.
         """
         async with self._turn:
             kept = self._must()
+            if kept.session_key != asker:
+                raise InputError("the visit that asked for this is over")
+            seen = kept.number - len(kept.waiting) if seen is None else seen
             shown, waiting = kept.document, [one for one in kept.waiting if one.number > seen]
             erased = kept.base is not None and kept.base.epoch != theirs.epoch
             if erased:
                 shown, waiting = None, []
-            elif kept.base is not None and not waiting:
-                waiting = _forgotten(kept.base, theirs, moment_of(self._clock))
+            elif kept.base is not None:
+                waiting = [*keeping.forgotten(kept.base, theirs, moment_of(self._clock)), *waiting][:PENDING_MAX]
             for register in theirs.registers.values():
                 self._hlc.saw(register.hlc)
             if ahead:
@@ -175,13 +189,20 @@ class ProfileRoom:
             await self._keep(kept)
             document = kept.document
             assert document is not None
-            return Moved(document, _changed(shown, document), erased)
+            return Moved(document, keeping.changed(shown, document), erased)
 
-    async def edit(self, group: str, values: Mapping[str, Value | None], origin: Origin) -> Edit:
-        """An edit of the guest, on disk when this returns; InputError where it cannot be."""
+    async def edit(
+        self, group: str, values: Mapping[str, Value | None], origin: Origin, subject: int | None = None
+    ) -> Edit:
+        """An edit of the guest, on disk when this returns; InputError where it cannot be.
+
+        `subject`: the visit in which it was made, where another may have begun meanwhile.
+        """
         async with self._turn:
             kept, document = self._must(), self.document
-            if document is None:
+            if subject not in (None, kept.subject):
+                raise InputError("the visit in which that was changed is over")
+            if kept.base is None or document is None:
                 raise InputError("the guest has no profile here: sign in first")
             if len(kept.waiting) >= PENDING_MAX:
                 raise InputError(f"{PENDING_MAX} changes wait for the authority already")
@@ -189,16 +210,16 @@ class ProfileRoom:
             stamp = self._hlc.stamp(self._offsets.stamping_ms(made))
             edit = check_edit(document.edit(group, values, stamp, origin))
             one = Numbered(kept.number + 1, Pending(edit, made))
+            edit_bytes(one.number, kept.base.epoch, edit, spare=keeping.GROWS_BYTES)
             await self._keep(replace(kept, waiting=(*kept.waiting, one), number=one.number))
             return edit
 
-    async def send(self, mail: Poster) -> int:
-        """Hands edits that were not sent yet to the outbox, in their order; how many were kept there."""
-        sent = 0
+    async def send(self, mail: Poster) -> bool:
+        """Hands edits that were not sent yet to the outbox, in their order; False where one was not kept there."""
         async with self._turn:
             kept = self.kept
             if kept is None or not kept.signed_in:
-                return 0
+                return True
             for one in kept.waiting:
                 if one.pending.final:
                     continue
@@ -208,16 +229,20 @@ class ProfileRoom:
                     kept, waiting=tuple(final if each.number == one.number else each for each in kept.waiting)
                 )
                 await self._keep(kept)
-                sent += await mail.edit(kept, final)
-        return sent
+                if not await mail.edit(kept, final):
+                    return False
+        return True
 
-    async def send_again(self, mail: Poster) -> int:
-        """Hands all that the authority has not taken to the outbox once more, in their order."""
+    async def send_again(self, mail: Poster) -> bool:
+        """Hands all that was sent and not taken to the outbox once more, in their order; False as in `send`."""
         async with self._turn:
             kept = self.kept
             if kept is None or not kept.signed_in:
-                return 0
-            return sum([await mail.edit(kept, one) for one in kept.waiting if one.pending.final])
+                return True
+            for one in kept.waiting:
+                if one.pending.final and not await mail.edit(kept, one):
+                    return False
+        return True
 
     async def disown(self, subject: int) -> None:
         """What an earlier process kept for a visit is not taken up any more; for before `open`."""
@@ -249,35 +274,6 @@ class ProfileRoom:
         now = moment_of(self._clock)
         dated = restamp([one.pending for one in found], self._offsets, now, self._hlc)
         return tuple(Numbered(one.number, pending) for one, pending in zip(found, dated, strict=True))
-
-
-def _forgotten(base: Document, theirs: Document, now: Moment) -> list[Numbered]:
-    """Groups that this device knows to be newer than the authority does, as edits with the stamps they had."""
-    found = []
-    merged = merge(theirs, base).document
-    for group, registers in merged.groups().items():
-        stamp, known = merged.stamp(group), theirs.stamp(group)
-        if stamp is None or (known is not None and known >= stamp):
-            continue
-        origins = [one.origin for one in registers.values()]
-        newest = next((one for one in origins if one.raw), origins[0])  # the readings are of the group's last edit
-        values = {key: one.value for key, one in registers.items() if one.origin == newest}
-        carried = {key: one for key, one in registers.items() if one.origin != newest}
-        edit = Edit(group, values, stamp, newest, carried, known)
-        found.append(Numbered(0, Pending(edit, now, final=True)))
-    return found
-
-
-def _changed(before: Document | None, after: Document) -> frozenset[str]:
-    """Groups whose fields are not what they were."""
-    if before is None:
-        return frozenset(after.groups())
-    names = before.groups().keys() | after.groups().keys()
-    return frozenset(
-        name
-        for name in names
-        if {k: r.value for k, r in before.group(name).items()} != {k: r.value for k, r in after.group(name).items()}
-    )
 
 
 def _clock_of(device: str, kept: Kept) -> HlcClock:

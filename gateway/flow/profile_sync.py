@@ -1,25 +1,25 @@
 """A guest's profile on a device: sign-in, whole documents, edits back; must never let one out of its visit.
 
-Every document answers a request of this process that is younger than ANSWER_S, so an old one moves nothing, whatever
+Every document answers a request of this process that is younger than 30 s, so an old one moves nothing, whatever
 the clocks say. After each connect, and whenever the authority says that there is something newer, the whole profile
 is asked for; edits go up after that, dated in the authority's time.
 """
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 
 from forecourt.v1 import profile_pb2
 
 from gateway.clock import Clock
-from gateway.errors import InputError, LinkError, StoreError
+from gateway.errors import ForecourtError, InputError, LinkError, StoreError
 from gateway.flow.commands import CommandFailed, CommandRouter
+from gateway.flow.profile_asking import AGAIN_S, ENDED, Asking
+from gateway.flow.profile_keeping import Kept
 from gateway.flow.profile_mail import Mail
 from gateway.flow.profile_stages import Stages
 from gateway.flow.profile_state import Moved, ProfileRoom
-from gateway.flow.profile_views import Asked, OnDocument, Phase, ProfileStatus, Told, read_body, result_message
+from gateway.flow.profile_views import Asked, OnDocument, Phase, ProfileStatus, Told, forgets, read_body, result_message
 from gateway.log import Log
 from gateway.model import Purpose, PurposeSet
 from gateway.profile import Document, Edit, Origin, Value, moment_of
@@ -28,8 +28,7 @@ from gateway.profile.wording import read_document
 from gateway.store import Store
 
 ANSWER, CHANGED, STAGE, UNSTAGE = "profile.answer", "profile.changed", "profile.stage", "profile.unstage"
-ANSWER_S: Final = 30.0
-AGAIN_S: Final = 10.0
+SOON_S, LATER_S = 1.0, 60.0
 log = Log("flow")
 
 
@@ -38,7 +37,6 @@ class ProfileSync:
 
     def __init__(self, room: ProfileRoom, mail: Mail, store: Store, clock: Clock, online: Callable[[], bool]) -> None:
         self._room, self._mail, self._clock, self._online = room, mail, clock, online
-        self._asked: Asked | None = None
         self._wanted = self._synced = self._resend = False
         self._reason, self._heard, self._boot = "", b"", 0
         self._wake = asyncio.Event()
@@ -47,6 +45,7 @@ class ProfileSync:
         self.on_signed_out: list[Callable[[], None]] = []
         self.counters: Counter[str] = Counter()
         self._stages = Stages(store, clock, self.counters)
+        self._asking = Asking(mail, clock, self.counters, self._want)
 
     async def open(self) -> None:
         """Takes up the visit's profile where an earlier process left it."""
@@ -58,7 +57,8 @@ class ProfileSync:
     def register(self, router: CommandRouter) -> None:
         """Takes profile.answer, .changed, .stage and .unstage. None can do harm late, whatever the clock says."""
         for kind, handler in (
-            (ANSWER, self.answer), (CHANGED, self.changed), (STAGE, self.stage), (UNSTAGE, self.unstage),
+            (ANSWER, self.answer), (CHANGED, self.changed),
+            (STAGE, self._stages.put), (UNSTAGE, self._stages.take_back),
         ):  # fmt: skip
             router.register(kind, handler, safe=True)
 
@@ -66,7 +66,7 @@ class ProfileSync:
         """A snapshot."""
         room = self._room
         phase = Phase.OPEN if room.signed_in else Phase.REFUSED if self._reason else Phase.NONE
-        if self._asked is not None and self._asked.by_guest:
+        if self._asking.open is not None and self._asking.open.by_guest:
             phase = Phase.ASKING
         document = room.document
         return ProfileStatus(
@@ -91,43 +91,56 @@ class ProfileSync:
         """
         agreed = await self._room.agreed()
         kept, shown = await self._room.begin(), proof.SerializeToString()
-        opened = await self._from_stage(proof.code, shown) if proof.WhichOneof("proof") == "code" else False
+        opened = await self._from_stage(kept, proof.code, shown) if proof.WhichOneof("proof") == "code" else False
         if not agreed.reaches_cloud and not opened:
             raise InputError("this visit's yes to its profile stays in the vehicle: only a staged profile opens")
         self._reason = ""
         if opened:
-            self._wanted = agreed.reaches_cloud
-            self._wake.set()
+            self._want()
             return self.status()
         if not self._online():
             raise LinkError("there is no network, and nothing is staged here under that")
-        done = await self._ask(self._mail.proof(kept, shown), proven=True)
+        asked = self._asking.begin(by_guest=True)
         try:
+            await self._asking.send(asked, kept, self._mail.proof(kept, shown))
             async with asyncio.timeout(timeout_s):
-                self._reason = await asyncio.shield(done)
+                reason = await asyncio.shield(asked.done)
         except TimeoutError as error:
-            self._asked = None
             raise LinkError("the profile authority does not answer: is there a network?") from error
+        finally:  # also where who asked is gone
+            if self._asking.open is asked:
+                self._asking.open = None
+                self._want()
+        if reason == ENDED:
+            raise InputError("the visit, or its yes to the profile, ended meanwhile")
+        self._reason = reason
         return self.status()
 
     async def sign_out(self) -> None:
         """The profile goes, here at once and at the authority when it hears; the visit goes on without one."""
         kept = self._room.kept
         if kept is not None:
+            told = await self._room.reaches_cloud()
             await self._forget()
-            await self._mail.request(profile_pb2.ProfileRequest(subject=kept.subject, request=1, sign_out=True))
+            if told:
+                await self._mail.request(profile_pb2.ProfileRequest(subject=kept.subject, request=1, sign_out=True))
 
-    async def edit(self, group: str, values: Mapping[str, Value | None], origin: Origin) -> Edit:
-        """The guest changed fields of a group by hand; kept when this returns. InputError where he has no profile."""
-        edit = await self._room.edit(group, values, origin)
+    async def edit(
+        self, group: str, values: Mapping[str, Value | None], origin: Origin, subject: int | None = None
+    ) -> Edit:
+        """The guest changed fields of a group by hand; kept when this returns. InputError where he has no profile.
+
+        `subject`: the visit in which it was made; InputError where that is over.
+        """
+        edit = await self._room.edit(group, values, origin, subject)
         self.counters["edits"] += 1
         self._wake.set()
         return edit
 
-    async def report(self, card: str, outcomes: Iterable[Told]) -> None:
-        """What became of the document in this vehicle; goes up where the visit allows it."""
-        kept, document = self._room.kept, self._room.document
-        if kept is not None and kept.signed_in and document is not None:
+    async def report(self, card: str, outcomes: Iterable[Told], document: Document) -> None:
+        """What became of a document in this vehicle; goes up where the visit has it still and allows it."""
+        kept = self._room.kept
+        if kept is not None and kept.base is not None and kept.base.epoch == document.epoch:
             await self._mail.result(kept, result_message(document, card, outcomes))
 
     # What comes down
@@ -139,54 +152,51 @@ class ProfileSync:
 
     async def answer(self, body: bytes) -> bytes:
         """The authority answers a request; one that nobody waits for changes nothing."""
-        message, asked, kept = read_body(profile_pb2.ProfileAnswer(), body), self._asked, self._room.kept
-        now = moment_of(self._clock)
-        if asked is None or kept is None or (message.request, message.subject) != (asked.number, kept.subject):
-            self.counters["answers_stale"] += 1
-            raise CommandFailed("stale")
-        if now.boottime_ms - asked.sent.boottime_ms > ANSWER_S * 1_000:
-            self.counters["answers_late"] += 1
-            raise CommandFailed("late")
-        self._asked = None
-        await self._room.measured(asked.sent, message.received_ms, message.sent_ms, now)
-        if message.refused:
-            await self._refused(asked, message.refused)
-            return b""
+        message, now = read_body(profile_pb2.ProfileAnswer(), body), moment_of(self._clock)
+        asked, kept = self._asking.answered(message, self._room.kept, now)
+        reason = "later"
         try:
-            info = context("answer", self._mail.device, kept.subject, asked.number.to_bytes(8, "big"))
+            await self._room.measured(asked.sent, message.received_ms, message.sent_ms, now)
+            if message.refused:
+                reason = await self._refused(asked, message.refused)
+            else:
+                await self._taken(message, kept)
+                reason = ""
+        except CommandFailed as error:
+            reason = self._reason = str(error)
+            raise
+        except StoreError:
+            self._loop.call_later(AGAIN_S, self._want)
+            raise
+        finally:
+            if not asked.done.done():
+                asked.done.set_result(reason)
+        return b""
+
+    async def _taken(self, message: profile_pb2.ProfileAnswer, kept: Kept) -> None:
+        """The visit's profile, as the authority has it."""
+        try:
+            info = context("answer", self._mail.device, kept.subject, message.request.to_bytes(8, "big"))
             state = read_body(profile_pb2.ProfileState(), unseal(message.sealed, kept.private, info))
             document = read_document(state.document.SerializeToString())
         except InputError as error:
             self.counters["answers_bad"] += 1
             raise CommandFailed("not_opened") from error
-        moved = await self._room.adopt(document, state.edits_seen, ahead=state.ahead)
+        moved = await self._room.adopt(document, state.edits_seen, asker=kept.session_key, ahead=state.ahead)
         self._synced = self._resend = self._room.knows_the_time
-        self._wanted |= not self._synced  # the answer was too long on its way: what is sent undated stays so
+        if not self._synced:  # the answer was too long on its way: what is sent undated stays so
+            self._loop.call_later(SOON_S, self._want)
         self._reason = ""
         self.counters["answers"] += 1
-        if not asked.done.done():
-            asked.done.set_result("")
         self._tell(moved)
         self._wake.set()
-        return b""
 
     async def changed(self, body: bytes) -> bytes:
         """There is something newer: it is asked for."""
         message = read_body(profile_pb2.ProfileChanged(), body)
         kept = self._room.kept
-        if kept is not None and kept.subject == message.subject and kept.signed_in:
-            self._wanted = True
-            self._wake.set()
-        return b""
-
-    async def stage(self, body: bytes) -> bytes:
-        """A profile that waits here for its guest."""
-        await self._stages.put(read_body(profile_pb2.ProfileStage(), body))
-        return b""
-
-    async def unstage(self, body: bytes) -> bytes:
-        """It waits no longer."""
-        await self._stages.drop([read_body(profile_pb2.ProfileUnstage(), body).id])
+        if kept is not None and kept.subject == message.subject:
+            self._want()
         return b""
 
     def authority_says(self, boot: int, key: bytes) -> None:
@@ -196,8 +206,6 @@ class ProfileSync:
             self._wanted |= self._boot not in (0, boot) and self._room.signed_in
             self._boot = boot
             self._wake.set()
-
-    # The end of it
 
     async def wipe(self, subject: int) -> None:
         """Nothing of the visit's profile is left; may be called again (gateway.guest.Wipeable)."""
@@ -223,70 +231,62 @@ class ProfileSync:
             try:
                 await self._stages.tidy()
                 await self._mail.learn(self._heard)
-                kept = self._room.kept
-                if self._wanted and self._asked is None and self._mail.ready and self._online() and kept is not None:
-                    self._wanted = False
-                    await self._ask(self._mail.proof(kept, kept.proof) if kept.proof else b"")
-                if self._synced and self._resend:
-                    self._resend = False
-                    await self._room.send_again(self._mail)
-                if self._synced:
-                    await self._room.send(self._mail)
-            except (StoreError, InputError) as error:
+                await self._exchange()
+            except ForecourtError as error:
                 log.warning("profile_waits", error=type(error).__name__)
                 self._loop.call_later(AGAIN_S, self._wake.set)
 
-    async def _ask(self, sealed: bytes, *, proven: bool = False) -> "asyncio.Future[str]":
-        """Sends a request; it is sent again, with a new number, when no answer comes in time."""
+    async def _exchange(self) -> None:
+        """What is due between this visit and the authority, as far as the guest's yes goes."""
         kept = self._room.kept
-        if kept is None:
-            raise InputError("there is no visit to ask a profile for")
-        done: asyncio.Future[str] = self._loop.create_future() if self._asked is None else self._asked.done
-        asked = self._asked = Asked(secrets.randbits(62) | 1, moment_of(self._clock), proven, done)
-        self._loop.call_later(AGAIN_S, self._unanswered, asked.number)
-        request = profile_pb2.ProfileRequest(
-            subject=kept.subject, request=asked.number, session_key=kept.session_key, proof=sealed
-        )
-        await self._mail.request(request)
-        self.counters["requests"] += 1
-        return done
+        if kept is None or not kept.signed_in or not (self._wanted or self._synced):
+            return
+        if not await self._room.reaches_cloud():
+            self._loop.call_later(AGAIN_S, self._wake.set)  # he may say more
+            return
+        gone = self._room.kept is None or self._room.kept.session_key != kept.session_key
+        if self._wanted and self._asking.open is None and self._mail.ready and self._online() and not gone:
+            self._wanted = False
+            await self._asking.send(self._asking.begin(by_guest=False), kept, self._mail.proof(kept, kept.proof))
+        if self._synced:
+            again, self._resend, left = self._resend, False, True
+            try:
+                left = (again and not await self._room.send_again(self._mail)) or not await self._room.send(self._mail)
+            finally:
+                self._resend |= left
+            if left:  # the gate is shut, perhaps for a moment
+                self._loop.call_later(AGAIN_S, self._wake.set)
 
-    def _unanswered(self, number: int) -> None:
-        """No answer to that request; a sign-in is the guest's to repeat, everything else is asked again."""
-        if self._asked is not None and self._asked.number == number:
-            self.counters["unanswered"] += 1
-            if not self._asked.by_guest or self._room.signed_in:
-                self._asked, self._wanted = None, True
-                self._wake.set()
+    def _want(self) -> None:
+        """The whole profile is asked for, where there is one."""
+        self._wanted |= self._room.signed_in
+        self._wake.set()
 
-    async def _refused(self, asked: Asked, reason: str) -> None:
+    async def _refused(self, asked: Asked, reason: str) -> str:
         self._reason = reason if reason.isidentifier() and len(reason) <= 64 else "refused"
         self.counters[f"refused.{self._reason}"] += 1
         log.info("profile_refused", reason=self._reason)
-        if not asked.done.done():
-            asked.done.set_result(self._reason)
-        if (
-            not asked.by_guest or self._room.signed_in
-        ):  # what was staged, or open before, is not the authority's any more
-            await self._forget()
+        if forgets(reason, by_guest=asked.by_guest):
+            await self._forget()  # what was staged, or open before, is not the authority's any more
+        elif not asked.by_guest:  # it says nothing about this visit
+            self._loop.call_later(LATER_S, self._want)
+        return self._reason
 
-    async def _from_stage(self, code: str, proof: bytes) -> bool:
+    async def _from_stage(self, kept: Kept, code: str, proof: bytes) -> bool:
         """Whether something that was staged opens with this code; it is the visit's then."""
         found = await self._stages.opened(code)
         if found is None:
             return False
         stage_id, document = found
-        moved = await self._room.adopt(document, proven=proof)
+        moved = await self._room.adopt(document, asker=kept.session_key, proven=proof)
         await self._stages.drop([stage_id])
         self.counters["opened_from_stage"] += 1
         self._tell(moved)
         return True
 
     async def _forget(self) -> None:
-        asked, self._asked = self._asked, None
         self._wanted = self._synced = self._resend = False
-        if asked is not None and not asked.done.done():
-            asked.done.set_result("visit_ended")
+        self._asking.end()
         had = self._room.signed_in
         await self._room.forget()
         for told in self.on_signed_out if had else ():

@@ -17,6 +17,8 @@ M = TypeVar("M", bound=Message)
 
 CODE_TRIES_MAX: Final = 5
 CODE_TRIES_S: Final = 60.0
+_OF_THE_VISIT: Final = frozenset({"sign_in", "no_consent", "other_device"})
+_OF_THE_PROOF: Final = frozenset({"unknown_code", "token_refused", "unknown_key", "not_opened"})
 
 
 class Phase(Enum):
@@ -97,6 +99,15 @@ class Asked:
     sent: Moment
     by_guest: bool
     done: "asyncio.Future[str]"
+
+
+def forgets(reason: str, *, by_guest: bool) -> bool:
+    """Whether a visit has no profile after this refusal.
+
+    What a guest shows beside what is open already takes nothing from him; what was staged, and is shown for him later,
+    does. Words such as `later` say nothing about the visit.
+    """
+    return reason in _OF_THE_VISIT or (reason in _OF_THE_PROOF and not by_guest)
 
 
 def read_body(message: M, body: bytes) -> M:

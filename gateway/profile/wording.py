@@ -6,13 +6,16 @@ from forecourt.v1 import profile_pb2
 from google.protobuf.message import DecodeError, Message
 
 from gateway.errors import InputError
+from gateway.limits import RECORD_BYTES_MAX
 from gateway.profile.document import Document, check_document, check_edit
 from gateway.profile.fields import Value
 from gateway.profile.hlc import Hlc
 from gateway.profile.register import Edit, Origin, Raw, Register
 
 PROFILE_BYTES_MAX = 24_576
-"""A document or an edit as it travels; with seal and envelope it fits into the body of a command."""
+"""A document as it travels; with seal and envelope it fits into the body of a command."""
+EDIT_BYTES_MAX = RECORD_BYTES_MAX - 128
+"""An edit or a result as it travels; with seal and envelope it fits into an event."""
 
 
 def document_bytes(one: Document) -> bytes:
@@ -57,9 +60,9 @@ def edit_message(number: int, epoch: bytes, one: Edit) -> profile_pb2.ProfileEdi
     return message
 
 
-def edit_bytes(number: int, epoch: bytes, one: Edit) -> bytes:
-    """An edit as it travels; InputError where it is too large to."""
-    return _bounded(edit_message(number, epoch, one))
+def edit_bytes(number: int, epoch: bytes, one: Edit, *, spare: int = 0) -> bytes:
+    """An edit as it travels; InputError where it is too large to. `spare`: by so much it may grow later."""
+    return _bounded(edit_message(number, epoch, one), EDIT_BYTES_MAX - spare)
 
 
 def read_edit(raw: bytes) -> tuple[int, bytes, Edit]:
@@ -197,10 +200,10 @@ def _nth(origins: list[Origin], number: int) -> Origin:
     return origins[number]
 
 
-def _bounded(message: Message) -> bytes:
+def _bounded(message: Message, bytes_max: int = PROFILE_BYTES_MAX) -> bytes:
     raw = message.SerializeToString(deterministic=True)
-    if len(raw) > PROFILE_BYTES_MAX:
-        raise InputError(f"a profile of {len(raw)} bytes; {PROFILE_BYTES_MAX} are allowed: leave out long texts")
+    if len(raw) > bytes_max:
+        raise InputError(f"a profile of {len(raw)} bytes; {bytes_max} are allowed: leave out long texts")
     return raw
 
 
