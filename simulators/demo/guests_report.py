@@ -1,5 +1,6 @@
 """What the visits of guests came to, as JSON and in words; must never show a value of a guest."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -80,7 +81,7 @@ def tally(
     kinds = Counter(kind for one in visits for kind in one.outcomes.values())
     unsettled = sum(one.pending + (not one.balanced) for one in books)
     return GuestsTally(
-        guests, round(took[min(len(took) - 1, int(0.95 * len(took)))], 1), dict(sorted(kinds.items())), edits_back,
+        guests, round(took[math.ceil(0.95 * len(took)) - 1], 1), dict(sorted(kinds.items())), edits_back,
         max(one.residual_mm for one in visits), found, visits, clashes, searched,
         sum(one.appended for one in books), unsettled, duplicates, gaps,
     )  # fmt: skip

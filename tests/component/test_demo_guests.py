@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from gateway.errors import ConfigError
 from gateway.log import Log
@@ -15,6 +16,7 @@ from simulators.demo.guests import Heard, run_guests, search
 from simulators.demo.guests_report import GuestsTally, Visit, tally
 from simulators.demo.report import CloudTally, DemoReport, DriveTally, LinkTally, OutageTally
 from simulators.demo.run import broker_endpoint
+from simulators.demo.verb import demo
 
 pytestmark = pytest.mark.timed
 MODELS = [("Jan", "saloon"), ("Jan", "suv"), ("Mia", "suv")]
@@ -80,6 +82,13 @@ def test_a_visit_that_went_wrong_is_not_good() -> None:
     assert lost.lines()[-1] == "verdict  the books balance: 2 lost, 1 duplicates"
     waiting = Books(9, 8, 1, 0, 0, 0, 0)
     assert tally(whole.visits, [], 1, 1, 0, 0, [waiting], 0, 0).unsettled == 1
+
+
+def test_two_stories_are_not_told_at_once() -> None:
+    """The verb says which to leave out, and how many guests there may be."""
+    done = CliRunner().invoke(demo, ["--showroom", "--guests", "2"])
+    assert (done.exit_code, "leave out one" in done.output) == (2, True)
+    assert CliRunner().invoke(demo, ["--guests", "5"]).exit_code == 2
 
 
 def test_what_is_left_behind_is_found(tmp_path: Path) -> None:
