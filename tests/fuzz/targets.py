@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import zstandard
-from forecourt.v1 import downlink_pb2, event_pb2, record_pb2, showroom_pb2
+from forecourt.v1 import control_pb2, downlink_pb2, event_pb2, profile_pb2, record_pb2, showroom_pb2
 from google.protobuf.message import Message
 
 from gateway.cloud.audit import audit
@@ -26,7 +26,7 @@ from gateway.wire.messages import read_cloud_state, read_command, read_consent_e
 from gateway.wire.seal import Place, aead, seal, unseal
 from gateway.wire.signing import SIGNATURE_BYTES, sign, verify
 from gateway.wire.topics import Topics, parse_up
-from tests.fuzz import accounts, floor
+from tests.fuzz import accounts, floor, profiles
 from tests.fuzz.mutate import mutated, reshaped
 from tests.golden.content import present
 from tests.kit.cloudside import Car, Desk
@@ -102,6 +102,11 @@ def targets() -> dict[str, Target]:
         Target("account_claims", accounts.statements(), accounts.statement, remade=accounts.remade),
         Target("account_keys", accounts.key_sets(), accounts.keys, remade=accounts.remade),
         Target("account_answer", accounts.answers(), accounts.answer),
+        Target("profile_document", profiles.documents(), profiles.document, profile_pb2.ProfileDocument),
+        Target("profile_edit", profiles.edits(), profiles.edit, profile_pb2.ProfileEdit),
+        Target("profile_sealed", profiles.edits(), profiles.sealed, profile_pb2.ProfileEdit),
+        Target("profile_record", profiles.records(), profiles.record, record_pb2.Record),
+        Target("profile_request", profiles.requests(), profiles.request, control_pb2.ControlRecord),
     ]
     return {target.name: target for target in found}
 

@@ -12,12 +12,14 @@ from tests.fuzz.engine import FAILURES_KEPT, fuzz
 from tests.fuzz.targets import Target, targets
 
 SEED, RUNS_EACH = 20_261_125, 2_000
-RUNS = {"inbox": 300}  # which takes ten times as long as others
+RUNS = {"inbox": 300, "profile_sealed": 300}  # which take ten times as long as others
 NEVER_READ = {"account_token", "signature"}
 DECODERS = {
     "account_answer", "account_claims", "account_keys", "account_token",
     "advert", "batch", "birth", "cloud_state", "columns_body", "columns_frame", "command", "epoch", "hub_log",
-    "identity_body", "inbox", "receipt", "record", "rows_body", "rows_frame", "seal", "sighting_frame",
+    "identity_body", "inbox",
+    "profile_document", "profile_edit", "profile_record", "profile_request", "profile_sealed",
+    "receipt", "record", "rows_body", "rows_frame", "seal", "sighting_frame",
     "signature", "topic",
 }  # fmt: skip
 

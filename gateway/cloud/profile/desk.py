@@ -135,7 +135,7 @@ class ProfileDesk:
             return self._result(effect, record.result)
         except (DecodeError, InputError) as error:
             self._count("profile_refused.sealed", 1)
-            log.warning("profile_record_refused", device=effect.device, error=type(error).__name__)
+            log.debug("profile_record_refused", device=effect.device, error=type(error).__name__)
             return False
 
     def _edit(self, effect: Effects, sealed: bytes) -> bool:
