@@ -129,8 +129,8 @@ def request(data: bytes) -> None:
         assert rows == any(due), "somebody is to be answered, and nobody asked"
     finally:
         db.execute("rollback")
-    if not any(due):
-        raise InputError("nothing to answer")
+    if record.WhichOneof("record") not in {"profile", "session"}:
+        raise InputError("none of a profile's")
 
 
 def sealed(data: bytes) -> None:
