@@ -127,11 +127,11 @@ class MovedWatch:
         self._blocks[self._place] = np.where(listens, np.maximum(mean, FAINT_DBM), np.nan)
         self._place = (self._place + 1) % BLOCKS
         self._sum[:], self._count[:] = 0.0, 0.0
-        enough = np.isfinite(self._blocks).sum(axis=0) >= BLOCKS_LEAST
-        now = np.full(self._sum.shape, np.nan)
-        if enough.any():
-            now[enough] = np.nanquantile(self._blocks[:, enough], QUANTILE, axis=0)
-        return now
+        known = np.isfinite(self._blocks).sum(axis=0)
+        # NaN is sorted to the end: the quantile is that of those before it.
+        place = (QUANTILE * np.maximum(known - 1, 0)).round().astype(np.intp)
+        now = np.take_along_axis(np.sort(self._blocks, axis=0), place[np.newaxis], axis=0)[0]
+        return np.where(known >= BLOCKS_LEAST, now, np.nan)
 
     def _learn(self, now: Array) -> tuple[Array, Mask]:
         """Changes of levels less what hubs share of each tag, T x H, and which of them are known. Learns."""
