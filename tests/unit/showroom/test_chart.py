@@ -8,9 +8,11 @@ from click.testing import CliRunner
 
 from gateway.clock import BUILD_TIME_US
 from gateway.errors import InputError
+from gateway.model import Purpose, purpose_set
 from showroom_agent.example import FOLDER
 from showroom_agent.plan import Floor, read_floor, read_site
 from showroom_agent.site.journal import Journal
+from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.state import state_of
 from showroom_agent.verbs import site as verbs
 from showroom_agent.views.chart import RICH, chart
@@ -72,27 +74,37 @@ def test_a_map_is_no_higher_than_asked() -> None:
     assert max(map(len, lines[:8])) <= 20
 
 
-def test_states_go_through_json_and_nothing_else_is_taken() -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small site's folder: one car with a tag."""
+    folder = tmp_path_factory.mktemp("site")
+    point = {"type": "Point", "coordinates": [8.0, 6.0]}
+    document = floors.document(floors.feature("car", "van", point, tag="tag-van"))
+    (folder / "site.geojson").write_text(json.dumps(document))
+    return folder
+
+
+def test_states_go_through_json_and_nothing_else_is_taken(site: Path) -> None:
     """What came from a socket is a state, or is refused in words."""
-    world = World()
-    site = core(world)
-    world.tags["t"] = [standing(24.0, 13.0)]
+    world = World(SiteParts.load(site))
+    found = core(world)
+    world.tags["t"] = [standing(2.0, 3.0)]
 
     def come(at_ms: int) -> None:
-        site.request(at_ms, SUBJECT, hello("t"))
-        site.allow(SUBJECT, BOTH)
+        found.request(at_ms, SUBJECT, hello("t"))
+        found.allow(SUBJECT, BOTH)
 
-    world.deaf.add("hub-09")
-    play(world, site, 8.0, at={1.0: come})
-    state = state_of(site, world.begin_ms + 8_000)
+    world.deaf.add("d")
+    play(world, found, 8.0, at={1.0: come})
+    state = state_of(found, world.begin_ms + 8_000)
     assert read_state(json.loads(json.dumps(state.as_json()))) == state
-    assert [hub.trouble for hub in state.hubs if hub.id == "hub-09"] == ["never_seen"]
+    assert [(hub.id, hub.trouble) for hub in state.hubs if hub.trouble] == [("d", "never_seen")]
     assert {car.there for car in state.cars} == {"present"}
     (guest,) = state.guests
     assert guest.visit == "3f2a9c10"
-    assert abs(guest.x_m - 24) + abs(guest.y_m - 13) < 4
-    site.allow(SUBJECT, BOTH & ~BOTH | 1)
-    hidden = state_of(site, world.begin_ms + 8_000)
+    assert abs(guest.x_m - 2) + abs(guest.y_m - 3) < 4
+    found.allow(SUBJECT, purpose_set([Purpose.PERSONALISED_OFFERS]))
+    hidden = state_of(found, world.begin_ms + 8_000)
     assert (hidden.guests, hidden.hidden) == ((), 1), "who does not agree to be located is not on a map"
     wrong: list[object] = [
         None,
@@ -107,10 +119,10 @@ def test_states_go_through_json_and_nothing_else_is_taken() -> None:
 
 
 @pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine seconds of a guest by the desk."""
-    world = World()
-    world.tags["t"] = [standing(24.0, 13.0)]
+def journal(site: Path) -> Path:
+    """Nine seconds of a guest in the west."""
+    world = World(SiteParts.load(site))
+    world.tags["t"] = [standing(2.0, 3.0)]
     kept = Journal(BUILD_TIME_US, world.parts.digest)
     for step in range(1, 19):
         at_ms = world.begin_ms + step * 500
@@ -120,7 +132,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
             kept.request(at_ms, SUBJECT, hello("t"))
             kept.allow(at_ms, SUBJECT, BOTH)
         kept.tick(at_ms)
-    path = tmp_path_factory.mktemp("site") / "journal"
+    path = site / "journal"
     path.write_bytes(kept.take())
     return path
 
@@ -131,12 +143,12 @@ def told(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output or str(done.exception)
 
 
-def test_a_journal_by_the_verb(journal: Path) -> None:
+def test_a_journal_by_the_verb(site: Path, journal: Path) -> None:
     """At its end, at a second of it, every few seconds; as a map and as JSON."""
-    folder = ["--site", str(FOLDER)]
+    folder = ["--site", str(site)]
     code, text = told(*folder, str(journal), "--columns", "80")
     assert code == 0, text
-    assert "1 visit 3f2a9c10 in " in text
+    assert "1 visit 3f2a9c10 in west" in text
     assert "\x1b" not in text
     code, text = told(*folder, str(journal), "--json", "--every", "4")
     states = [json.loads(line) for line in text.splitlines()]
