@@ -31,6 +31,7 @@ NAMES = (
     "idle",
     "volume",
     "positions",
+    "moved",
     "hub",
     "radio",
     "profile",
