@@ -97,13 +97,13 @@ def _draw(plan: "Floor", states: "Iterator[FloorState | None]", columns: int | N
 
     terminal = sys.stdout.isatty()
     rich = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    size = shutil.get_terminal_size((COLUMNS, 48))
     for state in states:
+        size = shutil.get_terminal_size((COLUMNS, 48))
         lines = chart(
             plan,
             state,
             columns=columns or (size.columns - 1 if terminal else COLUMNS),
-            rows_max=max(8, size.lines * 2 // 3) if again else None,
+            height=max(10, size.lines - 1) if again else None,
             signs=RICH if rich else PLAIN,
             colour=terminal and not os.environ.get("NO_COLOR"),
         )

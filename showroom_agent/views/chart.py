@@ -19,6 +19,7 @@ from showroom_agent.views.state import CarMark, FloorState, GuestMark, HubMark
 
 COLUMNS: Final = 100
 COLUMNS_MAX: Final = 400
+ROWS_LEAST: Final = 8
 CARS, GUESTS = ascii_uppercase, digits[1:] + ascii_lowercase
 """Letters of cars and guests; those beyond them are all drawn as the last."""
 _COLOURS: Final = {
@@ -101,13 +102,18 @@ def chart(
     state: FloorState | None = None,
     *,
     columns: int = COLUMNS,
-    rows_max: int | None = None,
+    height: int | None = None,
     signs: Signs = PLAIN,
     colour: bool = False,
 ) -> list[str]:
-    """Lines of the map and of what it shows; without a state the plan alone, its cars where it has them."""
-    canvas = _Canvas(floor.site.extent, max(10, min(columns, COLUMNS_MAX)), rows_max)
-    now = state or plan_state(floor)
+    """Lines of the map and of what it shows; without a state the plan alone, its cars where it has them.
+
+    `height`: of the terminal, in which all of it has to fit; what is least of the words is cut then.
+    """
+    columns, now = max(10, min(columns, COLUMNS_MAX)), state or plan_state(floor)
+    needed = len(_legend(now, 0.0, signs, known=state is not None))
+    rows_max = None if height is None else max(ROWS_LEAST, height - needed)
+    canvas = _Canvas(floor.site.extent, columns, rows_max)
     canvas.fill(floor.site.blocked, signs.blocked, "blocked")
     for a, b in floor.site.walls:
         canvas.line(a, b, signs.wall, "wall")
@@ -125,7 +131,10 @@ def chart(
         for ring in zone.rings[:1]:
             canvas.text(*_middle(ring), _clean(zone.id), "zone")
     lines = [_line(row, colour=colour) for row in canvas.cells]
-    return [*lines, *_legend(now, canvas.step_m, signs, known=state is not None)]
+    legend = _legend(now, canvas.step_m, signs, known=state is not None)
+    if height is None:
+        return [*lines, *legend]
+    return [*lines, *(words[:columns] for words in legend)][:height]
 
 
 def plan_state(floor: Floor) -> FloorState:

@@ -67,11 +67,14 @@ def test_names_steer_no_terminal_and_colours_are_asked_for() -> None:
     assert not any("\x1b[2J" in line or "\x07" in line for line in coloured)
 
 
-def test_a_map_is_no_higher_than_asked() -> None:
-    """And as wide as its shape then allows."""
-    lines = chart(small(), columns=300, rows_max=8)
-    assert lines[8].startswith("o hub")
-    assert max(map(len, lines[:8])) <= 20
+def test_a_map_fits_into_its_terminal() -> None:
+    """The map is as small as its words need; what does not fit at all is cut."""
+    hubs = tuple(HubMark(str(number), 1, 1, "adapter_off" * 9) for number in range(12))
+    lines = chart(small(), FloorState(1, hubs), columns=60, height=30)
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 60
+    assert lines[-1].startswith("at 0.0 s"), "all words are there"
+    assert len(chart(small(), FloorState(1, hubs), columns=60, height=12)) == 12
 
 
 @pytest.fixture(scope="module")
