@@ -99,6 +99,9 @@ class Door:
             return {"ok": await verb(args)}
         except ForecourtError as error:
             return {"error": str(error) or type(error).__name__, "retry": error.retry.value}
+        except Exception as error:  # noqa: BLE001 - a mistake in a verb ends one request, not the process behind it
+            _log.error("door_verb_broke", error=type(error).__name__)
+            return {"error": f"this request broke here ({type(error).__name__})", "retry": "never"}
 
 
 def _request(line: bytes) -> tuple[str, Mapping[str, Any]]:

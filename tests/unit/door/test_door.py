@@ -39,7 +39,12 @@ async def busy(args: Mapping[str, Any]) -> Any:
     raise LinkError("")
 
 
-VERBS = {"echo": echo, "full": full, "wrong": wrong, "busy": busy}
+async def broken(args: Mapping[str, Any]) -> Any:
+    """A mistake of ours, with what it was asked in its words."""
+    return 10 / int(f"{args['secret']}"[:0] or "0")
+
+
+VERBS = {"echo": echo, "full": full, "wrong": wrong, "busy": busy, "broken": broken}
 
 
 @asynccontextmanager
@@ -212,3 +217,12 @@ async def test_a_door_that_is_not_there_is_told_in_words(tmp_path: Path) -> None
     """With the question that comes next."""
     with pytest.raises(LinkError, match="is the agent running"):
         await asked(tmp_path / "door", "echo")
+
+
+async def test_a_mistake_in_a_verb_ends_one_request(tmp_path: Path) -> None:
+    """The asker hears that it was ours, without what he said; the door, and the process behind it, go on."""
+    async with served(tmp_path / "door"):
+        with pytest.raises(InputError, match="ZeroDivisionError") as caught:
+            await asked(tmp_path / "door", "broken", secret="Marktplatz 1")
+        assert "Marktplatz" not in str(caught.value)
+        assert await asked(tmp_path / "door", "echo", a=1) == {"a": 1}
