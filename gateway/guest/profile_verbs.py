@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gateway.consent.words import only, word_in
+from gateway.consent.words import only
 from gateway.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def profile_verbs(sync: "ProfileSync") -> dict[str, Verb]:
             case ["token"]:
                 proof.token = _text(args, "token")
             case ["code"]:
-                proof.code = word_in(args, "code", "")
+                proof.code = _text(args, "code")
             case ["key", "signature"]:
                 proof.key.public_key, proof.key.signature = _bytes(args, "key"), _bytes(args, "signature")
             case _:
@@ -69,8 +69,8 @@ def profile_told(sync: "ProfileSync") -> dict[str, Any]:
 
 def _text(args: Mapping[str, Any], name: str) -> str:
     value = args[name]
-    if not isinstance(value, str) or not 0 < len(value) <= TOKEN_CHARS_MAX:
-        raise InputError(f"{name} has 1 to {TOKEN_CHARS_MAX} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= TOKEN_CHARS_MAX or not value.isascii():
+        raise InputError(f"{name} has 1 to {TOKEN_CHARS_MAX} characters of ASCII")
     return value
 
 

@@ -116,12 +116,12 @@ def check_value(key: str, value: Value, *, newer: bool = False) -> Value:
     """
     spec = FIELDS.get(check_key(key))
     if isinstance(value, str):
-        if len(value) > TEXT_CHARS_MAX:
+        if not _is_text(value):
             raise InputError(f"{key} holds at most {TEXT_CHARS_MAX} characters")
     elif isinstance(value, tuple):
-        if len(value) > LIST_MAX or any(len(one) > TEXT_CHARS_MAX for one in value):
+        if len(value) > LIST_MAX or not all(map(_is_text, value)):
             raise InputError(f"{key} holds at most {LIST_MAX} texts of at most {TEXT_CHARS_MAX} characters")
-    elif isinstance(value, bool) or not math.isfinite(value) or abs(value) >= 1 << 53:
+    elif isinstance(value, bool) or abs(value) >= 1 << 53 or math.isnan(value):
         raise InputError(f"{key} holds no such number")
     if spec is None:
         return value
@@ -131,6 +131,11 @@ def check_value(key: str, value: Value, *, newer: bool = False) -> Value:
         if newer:
             return value
         raise
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can travel: half a surrogate pair, which JSON can write, cannot."""
+    return len(value) <= TEXT_CHARS_MAX and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _typed(spec: FieldSpec, value: Value) -> Value:

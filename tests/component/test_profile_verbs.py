@@ -142,3 +142,37 @@ async def test_a_guests_app_opens_a_car_and_sees_what_the_car_changed(tmp_path: 
             await car.until(lambda: document_of(car).values == {"seat.leg_mm": 820.0, "seat.torso_deg": 25.0})
             for task in tasks:
                 task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("show", {"profile": "f" * 16}),
+        ("show", {"profile": "f" * 400}),
+        ("show", {"profile": "-1"}),
+        ("show", {"profile": "0x5f2a07c1d8e94b"}),
+        ("set", {"values": {"seat.leg_mm": 10**400}}),
+        ("set", {"values": {"radio.volume_pct": -(10**400)}}),
+        ("set", {"values": {"home.address": "\ud800"}}),
+        ("set", {"values": {"radio.presets": ["a", "\ud800"]}}),
+        ("code", {"device": "\ud800"}),
+        ("code", {"life_s": 10**400}),
+        ("stage", {"device": "car-1", "lease_s": 10**400}),
+    ],
+)
+async def test_what_cannot_be_ends_no_cloud(tmp_path: Path, verb: str, args: dict[str, object]) -> None:
+    """A name, a number or a text that no database and no message can hold is an error in words, not the door's end."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        verbs = profile_authority_verbs(authority_of(one))
+        name = (await verbs["profile_new"]({}))["profile"]
+        with pytest.raises(InputError):
+            await verbs[f"profile_{verb}"]({"profile": name} | args)
+
+
+@pytest.mark.parametrize("args", [{"token": "\ud800"}, {"code": "7K-\ud800"}, {"key": "\ud800", "signature": "AAAA"}])
+async def test_a_proof_that_cannot_travel_is_refused_in_words(args: dict[str, object]) -> None:
+    """Before anything is asked of anybody."""
+    verbs = profile_verbs(None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="ASCII"):
+        await verbs["sign_in"](args)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.profile import Document, Value
 
 Verb = Callable[[Mapping[str, Any]], Awaitable[Any]]
 LEASE_S = 86_400
+_NAME = re.compile(r"[0-7][0-9a-f]{15}")
 
 
 def profile_authority_verbs(authority: ProfileAuthority) -> dict[str, Verb]:
@@ -152,10 +154,9 @@ def document_told(document: Document) -> dict[str, Any]:
 def profile_in(args: Mapping[str, Any]) -> int:
     """The profile of a request; raises InputError."""
     name = word_in(args, "profile", "")
-    try:
-        return int(name, 16)
-    except ValueError as error:
-        raise InputError("a profile is named by 16 hex digits, as `forecourt profile new` prints them") from error
+    if not _NAME.fullmatch(name):
+        raise InputError("a profile is named by 16 hex digits, as `forecourt profile new` prints them")
+    return int(name, 16)
 
 
 def _value(key: str, value: object) -> Value | None:
