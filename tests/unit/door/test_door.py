@@ -39,12 +39,12 @@ async def busy(args: Mapping[str, Any]) -> Any:
     raise LinkError("")
 
 
-async def broken(args: Mapping[str, Any]) -> Any:
+async def wrongly(args: Mapping[str, Any]) -> Any:
     """A mistake of ours, with what it was asked in its words."""
-    return 10 / int(f"{args['secret']}"[:0] or "0")
+    raise ZeroDivisionError(str(args))
 
 
-VERBS = {"echo": echo, "full": full, "wrong": wrong, "busy": busy, "broken": broken}
+VERBS = {"echo": echo, "full": full, "wrong": wrong, "busy": busy, "wrongly": wrongly}
 
 
 @asynccontextmanager
@@ -223,6 +223,6 @@ async def test_a_mistake_in_a_verb_ends_one_request(tmp_path: Path) -> None:
     """The asker hears that it was ours, without what he said; the door, and the process behind it, go on."""
     async with served(tmp_path / "door"):
         with pytest.raises(InputError, match="ZeroDivisionError") as caught:
-            await asked(tmp_path / "door", "broken", secret="Marktplatz 1")
+            await asked(tmp_path / "door", "wrongly", secret="Marktplatz 1")
         assert "Marktplatz" not in str(caught.value)
         assert await asked(tmp_path / "door", "echo", a=1) == {"a": 1}
