@@ -28,6 +28,8 @@ NO: Final = ("", *(step.value for step in Step if step is not Step.DONE))
 """Behind which step the kill comes, at a random time before the next; "": before the first."""
 EARLY: Final = 0.3
 """How likely the kill is to come before a word is on the disk, for what each step is."""
+BETWEEN: Final = 0.4
+"""How many of the kills come between two steps instead of at any time; a no is over in milliseconds."""
 USUAL_MS: Final = 30.0
 AIR: Final = "Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature"
 CUT_AGAIN: Final = 0.25
@@ -133,7 +135,8 @@ class _Run:
         cuts = NO if guest.says_no else END
         (cut,) = self._rng.choices(cuts, [EARLY, *[1.0] * (len(cuts) - 1)])
         usual = self._lasts[cut] or [USUAL_MS]
-        die_ms = self._rng.uniform(0.0, sum(usual) / len(usual))
+        between = bool(cut) and self._rng.random() < BETWEEN
+        die_ms = 0.0 if between else self._rng.uniform(0.0, sum(usual) / len(usual))
         one.order(cut=cut, die_ms=die_ms, withdraw=guest.says_no)
         await one.must("leaving")
         await one.hear("never")

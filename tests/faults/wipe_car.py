@@ -189,6 +189,9 @@ def _say(word: str, **fields: object) -> None:
 
 
 def _die_in(milliseconds: float) -> None:
+    """Zero: at once, between two steps."""
+    if not milliseconds:
+        os.kill(os.getpid(), signal.SIGKILL)
     timer = threading.Timer(milliseconds / 1_000, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
