@@ -27,6 +27,7 @@ from gateway.profile import (
     stamp_after,
     take,
 )
+from gateway.profile.hlc import AHEAD_MS_MAX
 from gateway.profile.wording import document_bytes, read_document
 
 VERSIONS_KEPT: Final = 100
@@ -160,7 +161,10 @@ class ProfileLedger:
         document = self.document(profile)
         if epoch != document.epoch:
             raise InputError("an edit of a profile that was erased")
-        taken = take(document, edit, self._clock.wall_us() // 1_000)
+        now_ms, known = self._clock.wall_us() // 1_000, document.stamp(edit.group)
+        if known is not None:  # what follows upon a stamp that was believed is, also where the clock was set back
+            now_ms = max(now_ms, known.physical_ms - AHEAD_MS_MAX)
+        taken = take(document, edit, now_ms)
         if taken.changed:
             self._keep(profile, taken.document, actor, [edit.group])
         return taken

@@ -164,3 +164,17 @@ def test_an_erasure_that_the_disk_undid_is_made_good(world: World) -> None:
     assert world.document.values == {"radio.volume_pct": 20.0}
     world.desk.ledger.erase(world.desk.ledger.new())
     assert world.document.values == {}
+
+
+def test_an_authority_whose_clock_was_set_back_takes_edits_still(world: World) -> None:
+    """What follows upon a stamp that it took itself is not ahead of what it believes; what runs away from it is."""
+    assert world.takes(1, world.edit(20.0))
+    world.clock.jump(-3_600)
+    (known,) = {one.hlc for one in world.document.registers.values()}
+    after = world.document.edit("radio", {"radio.volume_pct": 30.0}, known.next(CAR), Origin(CAR))
+    assert world.takes(2, after)
+    assert world.document.values == {"radio.volume_pct": 30.0}
+    ahead = replace_counter(known, 0)._replace(physical_ms=known.physical_ms + 1)
+    assert world.takes(3, world.document.edit("radio", {"radio.volume_pct": 40.0}, ahead, Origin(CAR)))
+    assert world.counts["profile_refused.ahead"] == 1
+    assert world.document.values == {"radio.volume_pct": 30.0}
