@@ -26,6 +26,7 @@ ANSWER_LIFE_S: Final = 30
 CHANGED_LIFE_S: Final = 3_600
 LOOK_S: Final = 30.0
 CONSENT_WAIT_S: Final = 8.0
+TAKEN_US: Final = 5_000_000
 _WRONG: Final = frozenset({"unknown_code", "token_refused", "unknown_key", "not_opened"})
 """These count as tries."""
 log = Log("cloud")
@@ -83,6 +84,11 @@ class ProfileRounds:
             except ForecourtError as error:
                 log.warning("profile_change_not_told", device=device, error=type(error).__name__)
 
+    def _later_again(self) -> None:
+        """One look for all that wait."""
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(CONSENT_WAIT_S / 4, self._look_again)
+
     def _look_again(self) -> None:
         self._later = None
         self._wake.set()
@@ -95,8 +101,7 @@ class ProfileRounds:
         agreed = await self._inbox.read(lambda _: self._parts.allowed(asked.subject))
         waited_s = (self._clock.wall_us() - asked.received_us) / 1_000_000
         if not agreed and 0 <= waited_s < CONSENT_WAIT_S:
-            if self._later is None:  # one for all that wait
-                self._later = asyncio.get_running_loop().call_later(CONSENT_WAIT_S / 4, self._look_again)
+            self._later_again()
             return
         answer = profile_pb2.ProfileAnswer(
             subject=asked.subject, request=asked.request, received_ms=asked.received_us // 1_000
@@ -175,6 +180,13 @@ class ProfileRounds:
         return state
 
     async def _tell(self, subject: int, device: str, notice: int) -> None:
+        """One note waits for a vehicle at a time: it says all, and leaves room for the commands of others."""
+        now_us = self._clock.wall_us()
+        sent_us = await self._inbox.read(lambda db: _note_waits(db, subject, device, now_us))
+        if sent_us is not None:
+            if now_us - sent_us < TAKEN_US:  # it is about to be taken; one that is away asks when it comes back
+                self._later_again()
+            return
         body = profile_pb2.ProfileChanged(subject=subject, notice=notice).SerializeToString()
         await self._commander.issue(device, CHANGED, body, life_s=CHANGED_LIFE_S)
         await self._inbox.write(
@@ -192,6 +204,16 @@ def _waiting(db: sqlite3.Connection) -> list[Asked]:
         Asked(unsigned(subject), device, unsigned(request), bytes(key), bytes(proof), received_us)
         for subject, device, request, key, proof, received_us in rows
     ]
+
+
+def _note_waits(db: sqlite3.Connection, subject: int, device: str, now_us: int) -> int | None:
+    """When a note to this visit was sent that is not taken yet."""
+    rows = db.execute(
+        "select issued_us, body from command where device = ? and kind = ? and stage = 0 and not_after_us > ?",
+        (device, CHANGED, now_us),
+    )
+    sent = (at_us for at_us, body in rows if profile_pb2.ProfileChanged.FromString(body).subject == subject)
+    return max(sent, default=None)
 
 
 def _asks(db: sqlite3.Connection, asked: Asked) -> bool:

@@ -69,6 +69,9 @@ class World:
 
     async def issue(self, device: str, kind: str, body: bytes = b"", *, life_s: int = 3_600) -> int:
         """As a commander does it."""
+        now_us, number = self.clock.wall_us(), len(self.issued) + 1
+        row = number, device, kind, number, body, now_us, now_us + life_s * 1_000_000
+        await asyncio.to_thread(self.db.execute, "insert into command values(?, ?, ?, ?, ?, ?, ?, 0)", row)
         self.issued.append((device, kind, body))
         async with self.came:
             self.came.notify_all()
@@ -217,3 +220,21 @@ async def test_a_visit_that_ends_while_its_proof_is_judged_stays_ended(tmp_path:
         await one.answer("car-2")
         assert await one.rows("select subject from profile_visit where ended_us is null") == []
         assert [kind for device, kind, _ in one.issued if device == "car-1"] == []
+
+
+async def test_a_vehicle_that_is_away_is_told_once_of_many_changes(tmp_path: Path) -> None:
+    """A note that waits for it says it all; it has room for others' commands, and is told again when it took that."""
+    async with world(tmp_path) as one:
+        jan = await one.new()
+        await one.asks("car-1", 1, await one.code(jan))
+        await one.answer("car-1")
+        for count in range(1, 4):
+            await asyncio.to_thread(one.desk.ledger.set, jan, {"radio.volume_pct": float(count)}, "app")
+            await one.asks("car-2", 2, WRONG)
+            await one.answer("car-2", count)
+        assert [kind for _, kind, _ in one.issued].count(CHANGED) == 1
+        await one.rows(f"update command set stage = 1 where kind = '{CHANGED}'")
+        for count in (4, 5):
+            await one.asks("car-2", 2, WRONG)
+            await one.answer("car-2", count)
+        assert [kind for _, kind, _ in one.issued].count(CHANGED) == 2
