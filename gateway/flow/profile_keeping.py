@@ -146,14 +146,19 @@ class Stage(NamedTuple):
         return not trusted or clock.wall_us() >= self.until_us
 
 
-def new_stage(stage_id: bytes, hint: str, sealed: bytes, lease_s: int, clock: Clock) -> Stage:
-    """One that came just now; InputError for what cannot be."""
+def new_stage(stage_id: bytes, hint: str, sealed: bytes, lease_s: int, until_us: int, clock: Clock) -> Stage:
+    """One that came just now; InputError for what cannot be, or is over. `until_us`: 0 where nobody said so."""
     if len(stage_id) != STAGE_ID_BYTES or len(hint) != HINT_CHARS or not 0 < len(sealed) <= SEALED_BYTES_MAX:
         raise InputError("a staged profile has an id, a hint and a seal")
     if not 0 < lease_s <= LEASE_MAX_S:
         raise InputError(f"a lease is 1 to {LEASE_MAX_S} seconds")
-    until_us = clock.wall_us() + lease_s * 1_000_000
-    return Stage(stage_id, hint, sealed, clock.boot_id(), clock.boottime_s() + lease_s, until_us)
+    left_s: float = lease_s
+    if until_us and clock.quality() is not ClockQuality.UNTRUSTED:  # it may have been on its way for days
+        left_s = min(left_s, (until_us - clock.wall_us()) / 1_000_000)
+    if left_s <= 0:
+        raise InputError("the lease is over")
+    until_us = clock.wall_us() + round(left_s * 1_000_000)
+    return Stage(stage_id, hint, sealed, clock.boot_id(), clock.boottime_s() + left_s, until_us)
 
 
 def put_stage(db: sqlite3.Connection, one: Stage) -> None:

@@ -31,7 +31,7 @@ class Stages:
     async def put(self, body: bytes) -> bytes:
         """A command: keeps one for its guest; InputError for one that cannot be."""
         one = read_body(profile_pb2.ProfileStage(), body)
-        stage = keeping.new_stage(one.id, one.hint, one.sealed, one.lease_s, self._clock)
+        stage = keeping.new_stage(one.id, one.hint, one.sealed, one.lease_s, one.until_us, self._clock)
 
         def put(db: sqlite3.Connection) -> int:
             keeping.put_stage(db, stage)

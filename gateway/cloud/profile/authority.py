@@ -127,7 +127,10 @@ class ProfileAuthority:
 
         code, document = await self._inbox.write(write)
         sealed = await asyncio.to_thread(stage, document_bytes(document), code, stage_id)
-        body = profile_pb2.ProfileStage(id=stage_id, hint=hint_of(code), sealed=sealed, lease_s=lease_s)
+        until_us = self._clock.wall_us() + lease_s * 1_000_000
+        body = profile_pb2.ProfileStage(
+            id=stage_id, hint=hint_of(code), sealed=sealed, lease_s=lease_s, until_us=until_us
+        )
         await self._commander.issue(device, STAGE, body.SerializeToString(), life_s=lease_s)
         return code, stage_id
 

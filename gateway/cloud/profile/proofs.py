@@ -29,6 +29,8 @@ TRIES_S: Final = 600.0
 KEY_CONTEXT: Final = b"forecourt/v1/profile-key"
 CODE_LIFE_MAX_S: Final = 30 * 86_400
 CODES_MAX: Final = 64
+STAGES_MAX: Final = 16
+"""Of one vehicle, which keeps no more."""
 STAGE_LATE_US: Final = 86_400_000_000
 KEYS_MAX: Final = 16
 log = Log("cloud")
@@ -72,6 +74,12 @@ class Codes:
         ).fetchone()
         if open_codes >= CODES_MAX:
             raise InputError(f"a profile has at most {CODES_MAX} open codes")
+        (staged,) = self._db.execute(
+            "select count(*) from profile_code where stage is not null and device = ? and until_us > ?",
+            (device, now_us),
+        ).fetchone()
+        if stage is not None and staged >= STAGES_MAX:
+            raise InputError(f"{STAGES_MAX} profiles wait in that vehicle already: unstage one")
         code = new_code()
         row = self._mac(code), profile, device, now_us + life_s * 1_000_000, stage
         self._db.execute("insert into profile_code values(?, ?, ?, ?, ?, null)", row)

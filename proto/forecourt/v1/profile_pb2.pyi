@@ -213,16 +213,18 @@ class ProfileChanged(_message.Message):
     def __init__(self, subject: _Optional[int] = ..., notice: _Optional[int] = ...) -> None: ...
 
 class ProfileStage(_message.Message):
-    __slots__ = ("id", "hint", "sealed", "lease_s")
+    __slots__ = ("id", "hint", "sealed", "lease_s", "until_us")
     ID_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
     SEALED_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     hint: str
     sealed: bytes
     lease_s: int
-    def __init__(self, id: _Optional[bytes] = ..., hint: _Optional[str] = ..., sealed: _Optional[bytes] = ..., lease_s: _Optional[int] = ...) -> None: ...
+    until_us: int
+    def __init__(self, id: _Optional[bytes] = ..., hint: _Optional[str] = ..., sealed: _Optional[bytes] = ..., lease_s: _Optional[int] = ..., until_us: _Optional[int] = ...) -> None: ...
 
 class ProfileUnstage(_message.Message):
     __slots__ = ("id",)

@@ -12,6 +12,7 @@ from forecourt.v1 import profile_pb2, record_pb2
 
 from gateway.clock import ManualClock
 from gateway.cloud.profile.desk import ProfileDesk
+from gateway.cloud.profile.proofs import STAGES_MAX, Codes
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_database
 from gateway.cloud.sinks import Effects, ShapeInfo
@@ -31,7 +32,7 @@ class World:
         self.db, self.clock, self.counts = db, ManualClock(), Counter[str]()
         terms = ProfileTerms.of(Ed25519PrivateKey.generate(), folder / "erasures.jsonl")
         self.key = public_bytes(terms.seal)
-        self.desk = ProfileDesk(db, terms, self.clock, self._count)
+        self.terms, self.desk = terms, ProfileDesk(db, terms, self.clock, self._count)
         self.profile = self.desk.ledger.new()
         db.execute(
             "insert into profile_visit(subject, device, profile, session_key, opened_us) values(?, ?, ?, x'', 1)",
@@ -148,6 +149,19 @@ def test_an_older_result_does_not_stand_in_for_a_newer_one(world: World) -> None
         world.tells(told)
     ((version, raw),) = world.db.execute("select reported_version, result from profile_visit").fetchall()
     assert (version, profile_pb2.ProfileResult.FromString(raw).outcomes[0].reason) == (5, "at 5")
+
+
+def test_no_more_is_staged_than_a_vehicle_keeps(world: World) -> None:
+    """The seventeenth would push out another guest's, whose code would open nothing."""
+    codes = Codes(world.db, world.terms, world.desk.ledger, world.clock)
+    for number in range(STAGES_MAX):
+        codes.new(world.profile, CAR, 600, number.to_bytes(8, "big"))
+    with pytest.raises(InputError, match="unstage"):
+        codes.new(world.profile, CAR, 600, bytes(7) + b"\xff")
+    codes.new(world.profile, "car-2", 600, bytes(7) + b"\xff")
+    codes.new(world.profile, CAR, 600)
+    codes.drop_stage(bytes(8))
+    codes.new(world.profile, CAR, 600, bytes(7) + b"\xfe")
 
 
 def replace_counter(stamp: Hlc, counter: int) -> Hlc:
