@@ -7,9 +7,10 @@ import numpy as np
 
 from showroom_agent.locator.estimate import Estimate, centre
 from showroom_agent.locator.grid import Grid
+from showroom_agent.locator.motion import Motion
 from showroom_agent.locator.radio_map import bare_map, surveyed_map
 from showroom_agent.locator.settings import Settings
-from showroom_agent.locator.tracker import Tracker
+from showroom_agent.locator.tracker import Heard, Tracker
 from showroom_agent.locator.zones import ZoneHold
 from showroom_agent.plan.bounds import RSSI_DBM_MAX, RSSI_DBM_MIN
 from showroom_agent.plan.geometry import Array, inside_any
@@ -50,6 +51,7 @@ class Track:
         self._locator = locator
         self.tracker = Tracker(locator.grid, locator.map, locator.settings)
         self._heard: dict[int, list[float]] = {}
+        self._motion = Motion(len(locator.site.hubs), locator.settings.step_s)
         self._hold = ZoneHold([zone.id for zone in locator.site.zones], locator.settings)
         self._now_s = -math.inf
         self._began_s = math.inf
@@ -70,10 +72,10 @@ class Track:
         self._began_s = min(self._began_s, now_s)
         self._now_s = now_s
         heard, self._heard = self._heard, {}
-        self.tracker.step(now_s, heard)
-        return self._estimate(now_s, blind)
+        self.tracker.step(now_s, heard, blind)
+        return self._estimate(now_s, blind, heard)
 
-    def _estimate(self, now_s: float, blind: Sequence[int]) -> Estimate:
+    def _estimate(self, now_s: float, blind: Sequence[int], heard: Heard) -> Estimate:
         locator, belief = self._locator, self.tracker.belief
         x_m, y_m, radius, confidence = centre(locator.grid, belief)
         zones = tuple(float(share) for share in locator.zones @ belief)
@@ -85,5 +87,5 @@ class Track:
             modes.append("stale")
         if blind:
             modes.append("blind_hubs")
-        zone = self._hold.step(zones)
+        zone = self._hold.step(zones, self._motion.step(heard, x_m, y_m))
         return Estimate(x_m, y_m, radius, confidence, zones, zone, age_s, tuple(modes))

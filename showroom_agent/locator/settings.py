@@ -75,3 +75,12 @@ class Settings:
     """By how much another zone must be likelier than the one that is held for its lead to grow."""
     zone_lead_s: float = 0.42
     """Lead times seconds after which a tag is held to be in the other zone."""
+    zone_first_lead_s: float = 0.6
+    """The same for the first zone of a tag."""
+    zone_moving: float = 0.96
+    """From this probability of motion down a tag counts more and more as still, over `zone_moving_span`."""
+    zone_moving_span: float = 0.25
+    zone_still_slack: float = 0.65
+    """By how much more another zone must be likelier where the tag lies still."""
+    zone_still_lead_s: float = 12.0
+    """How much more lead times seconds it takes there."""

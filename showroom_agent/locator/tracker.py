@@ -39,8 +39,11 @@ class Tracker:
         self.heard_s = -np.inf
         """When a hub heard the tag last."""
 
-    def step(self, now_s: float, heard: Heard) -> None:
-        """`heard`: what hubs heard since the last step, each level possible (see plan.bounds)."""
+    def step(self, now_s: float, heard: Heard, blind: Sequence[int] = ()) -> None:
+        """`heard`: what hubs heard since the last step, each level possible (see plan.bounds).
+
+        `blind`: hubs that are known not to listen: their silence says nothing.
+        """
         self.belief = self._grid.walk(self.belief)
         self.belief /= self.belief.sum()
         self.belief = (self.belief + self._jump * self._grid.open) / (1 + self._jump)
@@ -48,9 +51,9 @@ class Tracker:
         self._remember(now_s, heard)
         if heard:
             self.heard_s = now_s
-            self._weigh(now_s, heard)
+            self._weigh(now_s, heard, blind)
 
-    def _weigh(self, now_s: float, heard: Heard) -> None:
+    def _weigh(self, now_s: float, heard: Heard, blind: Sequence[int]) -> None:
         hubs = np.array(sorted(heard))
         level = np.array([sum(heard[hub]) / len(heard[hub]) for hub in hubs])
         count = np.array([len(heard[hub]) for hub in hubs])
@@ -60,7 +63,7 @@ class Tracker:
         models, gains = self.gains.likely()
         heard_map = self._heard_map(hubs, cells)
         evidence = self._likelihood(heard_map, level - self.offsets.mean[hubs], own, models, gains)
-        evidence += self._silence(models, gains, cells)
+        evidence += self._silence(models, gains, cells, blind)
         weight = self.echo.weight
         evidence *= weight
         evidence -= evidence.max()
@@ -139,7 +142,7 @@ class Tracker:
             lately.popleft()
         lately.append((now_s, {hub: (len(levels), min(levels)) for hub, levels in heard.items()}))
 
-    def _silence(self, models: Index, gains: Index, cells: Index | slice) -> Array | float:
+    def _silence(self, models: Index, gains: Index, cells: Index | slice, blind: Sequence[int]) -> Array | float:
         """What it says that a hub heard nothing lately: little, since receivers fall silent for many reasons."""
         settings = self._settings
         counts = np.zeros(self._map.mean_dbm.shape[1])
@@ -153,7 +156,7 @@ class Tracker:
         usual, least = min(float(np.percentile(counts, 90)), 3.0), float(np.percentile(faint, 3))
         least = max(least, -100.0)
         self._faintest = least if self._faintest is None or least < self._faintest else self._faintest + 0.02
-        silent = np.nonzero(counts == 0)[0]
+        silent = np.array([hub for hub in np.nonzero(counts == 0)[0] if hub not in blind], np.intp)
         if not silent.size or usual < 1:
             return 0.0
         silent_map = self._map.mean_dbm[:, silent][:, :, cells]
