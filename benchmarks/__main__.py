@@ -34,6 +34,7 @@ NAMES = (
     "moved",
     "hub",
     "radio",
+    "world",
     "profile",
     "sign_in",
 )

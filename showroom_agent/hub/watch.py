@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.errors import ConfigError
 from showroom_agent.radio.rotating import KEY_BYTES_MIN
-from showroom_agent.radio.value import KEY_CHARS_MAX
+from showroom_agent.radio.value import KEY_CHARS_MAX, normal_key
 
 TAGS_MAX = 5_000
 FILE_BYTES_MAX = 4 << 20
@@ -80,15 +80,7 @@ def _row(row: Any, where: str) -> tuple[str, str, str]:
     value = row[kinds[0]]
     if not isinstance(value, str) or not 0 < len(value) <= KEY_CHARS_MAX:
         raise ConfigError(f'{where}: {kinds[0]} of "{name}" is a text of at most {KEY_CHARS_MAX} characters')
-    return name, kinds[0], _normal(value) if kinds[0] == "beacon" else value
-
-
-def _normal(key: str) -> str:
-    """A key as parsers write it: UUIDs without dashes, hexadecimal digits in lower case."""
-    kind, _, rest = key.partition(":")
-    if kind in {"ibeacon", "altbeacon"}:
-        return f"{kind}:{rest.replace('-', '').lower()}"
-    return key if "://" in rest else f"{kind}:{rest.lower()}" if kind == "eddystone" else key
+    return name, kinds[0], normal_key(value) if kinds[0] == "beacon" else value
 
 
 def _secret(text: str, kind: str, where: str) -> bytes:

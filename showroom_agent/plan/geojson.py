@@ -16,6 +16,7 @@ from gateway.errors import ConfigError
 from showroom_agent.plan.bounds import EXTENT_M_MAX, FEATURES_MAX, HUBS_MAX, PLAN_BYTES_MAX, RING_CORNERS_MAX
 from showroom_agent.plan.geometry import Ring, Segment, area, first_self_crossing
 from showroom_agent.plan.site import Hub, Site, Zone
+from showroom_agent.radio.value import KEY_CHARS_MAX, normal_key
 
 _FAR_M = 50.0
 _T = TypeVar("_T")
@@ -117,7 +118,19 @@ class _Reader:
             self._wrong.append(f"{name}: two hubs have this id")
         elif len(self._hubs) >= HUBS_MAX:
             raise ConfigError(f"a plan has at most {HUBS_MAX:,} hubs")
-        self._hubs[ident] = Hub(ident, x_m, y_m, z_m if z_m is None or math.isfinite(z_m) else None)
+        beacon, listens = properties.get("beacon", ""), properties.get("listens", True)
+        if not isinstance(beacon, str) or len(beacon) > KEY_CHARS_MAX or (beacon and ":" not in beacon):
+            self._wrong.append(
+                f"{name}: beacon is a text such as ibeacon:6f72...:1:3 of at most {KEY_CHARS_MAX} letters"
+            )
+            beacon = ""
+        beacon = normal_key(beacon)
+        if beacon and any(hub.beacon == beacon for hub in self._hubs.values()):
+            self._wrong.append(f"{name}: another sends the same beacon; nobody could tell them apart")
+        if not isinstance(listens, bool) or not (listens or beacon):
+            self._wrong.append(f"{name}: listens is true or false, and what does not listen sends a beacon")
+        height = z_m if z_m is None or math.isfinite(z_m) else None
+        self._hubs[ident] = Hub(ident, x_m, y_m, height, beacon, listens=bool(listens))
 
     def _zone(self, name: str, properties: Mapping[str, Any], rings: tuple[Ring, ...]) -> None:
         ident = str(properties["id"])

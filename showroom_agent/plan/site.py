@@ -13,6 +13,10 @@ class Hub:
     x_m: float
     y_m: float
     z_m: float | None = None
+    beacon: str = ""
+    """What it sends for phones that listen, as radio parsers name it; empty where it sends nothing."""
+    listens: bool = True
+    """False for a beacon without a scanner."""
 
 
 @dataclass(frozen=True, slots=True)

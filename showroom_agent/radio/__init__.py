@@ -5,6 +5,7 @@ from showroom_agent.radio.beacon import Beacon, BeaconParser, Parsers, built_in,
 from showroom_agent.radio.interval import Interval
 from showroom_agent.radio.irk import IdentityResolver, is_resolvable
 from showroom_agent.radio.rotating import RotatingTags, rotating_advert, rotating_id
+from showroom_agent.radio.value import normal_key
 
 __all__ = [
     "Advert",
@@ -16,6 +17,7 @@ __all__ = [
     "RotatingTags",
     "built_in",
     "is_resolvable",
+    "normal_key",
     "outside",
     "rotating_advert",
     "rotating_id",

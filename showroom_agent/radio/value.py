@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 KEY_CHARS_MAX = 200
 
 
+def normal_key(key: str) -> str:
+    """A key as parsers write it: UUIDs without dashes, hexadecimal digits in lower case."""
+    kind, _, rest = key.partition(":")
+    if kind in {"ibeacon", "altbeacon"}:
+        return f"{kind}:{rest.replace('-', '').lower()}"
+    return key if "://" in rest else f"{kind}:{rest.lower()}" if kind == "eddystone" else key
+
+
 @dataclass(frozen=True, slots=True)
 class Beacon:
     """A sender, as its advert names it.

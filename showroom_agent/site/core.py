@@ -19,6 +19,7 @@ from showroom_agent.site.derived import Derived
 from showroom_agent.site.guests import Guest, Surroundings
 from showroom_agent.site.hubs import Hubs
 from showroom_agent.site.parts import SiteParts
+from showroom_agent.site.phones import Beacons, PhoneEars
 from showroom_agent.site.vehicles import Vehicles
 
 
@@ -28,7 +29,9 @@ class SiteCore:
     def __init__(self, parts: SiteParts, wall_at_zero_us: int) -> None:
         """`wall_at_zero_us`: the wall clock at 0 of those times."""
         self.parts = parts
-        self.hubs = Hubs([hub.id for hub in parts.floor.site.hubs], wall_at_zero_us)
+        hubs = parts.floor.site.hubs
+        mute = [place for place, hub in enumerate(hubs) if not hub.listens]
+        self.hubs = Hubs([hub.id for hub in hubs], wall_at_zero_us, mute)
         self.router = Router(parts.floor)
         self.vehicles = Vehicles(parts, self.router)
         self.polarity = PolarityWatch(parts.locator)
@@ -37,7 +40,7 @@ class SiteCore:
         self.counters: Counter[str] = Counter()
         """What was left out or refused, and why."""
         self._by_tag: dict[str, Guest] = {}
-        self._places = {hub.id: place for place, hub in enumerate(parts.floor.site.hubs)}
+        self._beacons = Beacons(parts.floor.site)
         self._cells: dict[str, npt.NDArray[np.intp]] = {}
         self._cells_version = 0
 
@@ -73,7 +76,7 @@ class SiteCore:
         if which in {"bye", "forget"}:
             self.allow(subject, 0)
         else:
-            guest.request(at_ms, request, self._places)
+            guest.request(at_ms, request)
 
     def _hello(self, subject: int, hello: showroom_pb2.GuestHello) -> None:
         if subject in self.guests:
@@ -82,7 +85,7 @@ class SiteCore:
             raise InputError(f"at most {GUESTS_MAX} guests at once")
         if hello.tag and (hello.tag in self._by_tag or hello.tag in self.vehicles.tags):
             raise InputError("this tag is another's")
-        guest = Guest(self.parts, self.router, subject, hello)
+        guest = Guest(self.parts, self.router, subject, hello, PhoneEars(self._beacons, self.counters))
         self.guests[subject] = guest
         if guest.tag_id:
             self._by_tag[guest.tag_id] = guest

@@ -14,10 +14,11 @@ from gateway.model import PurposeSet
 from showroom_agent.hearing import TagState
 from showroom_agent.match import Choice, Fit, InterestWatch, Wishes, read_wishes
 from showroom_agent.nav import Guidance, Guide, Handover, Position, Router, Walk
-from showroom_agent.site.bounds import PHONE_BEACONS_MAX, TAG_CHARS_MAX, WISHES_CHARS_MAX
+from showroom_agent.site.bounds import TAG_CHARS_MAX, WISHES_CHARS_MAX
 from showroom_agent.site.derived import NAVIGATION, OFFERS, Derived, arrival, match, new_interest, zone_visit
 from showroom_agent.site.hubs import Sighting
 from showroom_agent.site.parts import SiteParts
+from showroom_agent.site.phones import PhoneEars
 from showroom_agent.site.tags import Tag, TagView
 
 BEFORE: Final = 0.5
@@ -38,15 +39,18 @@ class Surroundings:
 class Guest:
     """One visit. Times are milliseconds of the site's clock and do not go back."""
 
-    def __init__(self, parts: SiteParts, router: Router, subject: int, hello: showroom_pb2.GuestHello) -> None:
-        """Raises InputError for a hello that cannot be."""
+    def __init__(
+        self, parts: SiteParts, router: Router, subject: int, hello: showroom_pb2.GuestHello, ears: PhoneEars
+    ) -> None:
+        """Raises InputError for a hello that cannot be. `ears`: of his phone, where it listens itself."""
         if len(hello.tag) > TAG_CHARS_MAX:
             raise InputError(f"a tag has at most {TAG_CHARS_MAX} characters")
         self.subject, self.tag_id = subject, hello.tag
         self.language = hello.language if hello.language in ("de", "en") else "de"
         self.purposes: PurposeSet = 0
         self._parts, self._router = parts, router
-        self._tag = Tag(parts)
+        self._ears = ears
+        self._tag = Tag(parts, phone=not hello.tag)
         self._handover = Handover(parts.floor)
         self._choice = Choice(parts.catalogue, wishes_of(hello.wishes))
         self._interest = InterestWatch(parts.catalogue)
@@ -55,11 +59,15 @@ class Guest:
         self.position: Position | None = None
         self.guidance: Guidance | None = None
         self.before: str | None = None
-        self.from_phone = False
         self._zone = ""
         self._entered_ms = 0
         self._arrived: dict[str, None] = {}
         self._best: Fit | None = None
+
+    @property
+    def from_phone(self) -> bool:
+        """Whether his phone hears beacons, instead of hubs hearing his tag."""
+        return not self.tag_id
 
     @property
     def wishes(self) -> Wishes:
@@ -108,7 +116,7 @@ class Guest:
         if self.navigates:
             self._tag.heard(now_s, sighting)
 
-    def request(self, at_ms: int, request: showroom_pb2.GuestRequest, places: Mapping[str, int]) -> None:
+    def request(self, at_ms: int, request: showroom_pb2.GuestRequest) -> None:
         """What his phone says beside hello and bye; raises InputError, with nothing changed, for what cannot be."""
         which = request.WhichOneof("request")
         if which == "wishes":
@@ -121,17 +129,14 @@ class Guest:
             fix = request.fix
             self._handover.gps(at_ms / 1_000, fix.latitude_deg, fix.longitude_deg, fix.accuracy_m)
         elif which == "sightings" and self.navigates:
-            self._phone(at_ms / 1_000, request.sightings, places)
+            self._phone(at_ms / 1_000, request.sightings)
 
-    def _phone(self, now_s: float, said: showroom_pb2.PhoneSightings, places: Mapping[str, int]) -> None:
+    def _phone(self, now_s: float, said: showroom_pb2.PhoneSightings) -> None:
         """The phone hears beacons of hubs: the same observation with its ends swapped."""
-        if len(said.beacons) > PHONE_BEACONS_MAX:
-            raise InputError(f"at most {PHONE_BEACONS_MAX} beacons at once")
-        self.from_phone = True
-        for one in said.beacons:
-            if one.hub in places and one.count:
-                sighting = Sighting(places[one.hub], "", one.mean_dbm, one.best_dbm, min(one.count, 8))
-                self._tag.heard(now_s, sighting, watched=False)
+        if self.tag_id:
+            raise InputError("this visit is followed by its tag; say hello without one to be followed by what you hear")
+        for sighting in self._ears.take(now_s, said):
+            self._tag.heard(now_s, sighting, watched=False)
 
     # What comes of it
 
@@ -140,7 +145,8 @@ class Guest:
         if not self.navigates:
             return self._choose(at_ms, around) if self.offered else []
         now_s = at_ms / 1_000
-        view = self.view = self._tag.step(now_s, {} if self.from_phone else around.deaf)
+        deaf = self._ears.deaf(now_s, len(self._parts.floor.site.hubs)) if self.from_phone else around.deaf
+        view = self.view = self._tag.step(now_s, deaf)
         found = self._visit(at_ms, view)
         if view.position is not None:
             self._handover.hubs(view.position)

@@ -57,6 +57,11 @@ class _Hub:
     twice_until_ms: int = -1
 
 
+def possible(mean_dbm: float, best_dbm: int, count: int) -> bool:
+    """Whether a receiver measured that: iPhones say 0 for a beacon that they cannot tell the level of."""
+    return RSSI_DBM_MIN <= mean_dbm <= best_dbm + 0.5 and best_dbm <= RSSI_DBM_MAX and count > 0
+
+
 def read_frame(payload: bytes, hub: str) -> showroom_pb2.SightingFrame:
     """The frame in a payload that came on the topic of `hub`; raises InputError, and does not judge its content."""
     if len(payload) > FRAME_BYTES_MAX:
@@ -75,9 +80,12 @@ def read_frame(payload: bytes, hub: str) -> showroom_pb2.SightingFrame:
 class Hubs:
     """The hubs of a plan. Times are milliseconds of the site's clock and do not go back."""
 
-    def __init__(self, ids: Sequence[str], wall_at_zero_us: int) -> None:
-        """`wall_at_zero_us`: the site's wall clock at 0 of those times, to tell hubs whose own is wrong."""
-        self.ids = tuple(ids)
+    def __init__(self, ids: Sequence[str], wall_at_zero_us: int, mute: Sequence[int] = ()) -> None:
+        """`wall_at_zero_us`: the site's wall clock at 0 of those times, to tell hubs whose own is wrong.
+
+        `mute`: places of those that only send: nobody waits for their frames.
+        """
+        self.ids, self._mute = tuple(ids), frozenset(mute)
         self.watch = HubWatch(self.ids)
         self.counters: Counter[str] = Counter()
         """Frames and sightings that were left out, and why."""
@@ -130,8 +138,7 @@ class Hubs:
         return ""
 
     def _sighting(self, place: int, tag: showroom_pb2.TagSighting) -> Sighting | None:
-        possible = RSSI_DBM_MIN <= tag.mean_dbm <= tag.best_dbm + 0.5 and tag.best_dbm <= RSSI_DBM_MAX
-        if not possible or not tag.count:
+        if not possible(tag.mean_dbm, tag.best_dbm, tag.count):
             self.counters["impossible_sighting"] += 1
             return None
         if not 0 < len(tag.tag) <= TAG_CHARS_MAX:
@@ -140,8 +147,8 @@ class Hubs:
         return Sighting(place, tag.tag, tag.mean_dbm, tag.best_dbm, min(tag.count, HEARINGS_PER_FRAME_MAX))
 
     def deaf(self, at_ms: int) -> dict[int, str]:
-        """Places of the hubs that do not listen now, and why."""
-        return self.watch.deaf(at_ms / 1_000)
+        """Places of the hubs that should listen and do not now, and why."""
+        return {place: why for place, why in self.watch.deaf(at_ms / 1_000).items() if place not in self._mute}
 
     def wrong_clocks(self) -> dict[str, float]:
         """Hubs whose wall clock is wrong, and by how many seconds; nothing relies on it."""

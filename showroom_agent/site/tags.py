@@ -32,9 +32,13 @@ class TagView:
 class Tag:
     """One tag. Times are seconds on one clock and do not go back."""
 
-    def __init__(self, parts: SiteParts) -> None:
-        """Never heard."""
-        self._parts = parts
+    def __init__(self, parts: SiteParts, *, phone: bool = False) -> None:
+        """Never heard. `phone`: it hears the beacons of the plan, instead of the plan's hubs hearing it."""
+        self._parts, self._phone = parts, phone
+        hubs = parts.floor.site.hubs
+        named = any(hub.beacon for hub in hubs)  # where the plan names no beacon at all, phones say which hub it was
+        mute = [(named and not hub.beacon) if phone else not hub.listens for hub in hubs]
+        self._mute = tuple(place for place, cannot in enumerate(mute) if cannot)
         self._track = parts.locator.track()
         self._double = DoubleWatch(parts.places)
         self.hearing = Hearing(len(parts.floor.site.hubs))
@@ -47,12 +51,17 @@ class Tag:
         if watched:
             self._double.heard(now_s, sighting)
 
+    def state(self, now_s: float, deaf: Mapping[int, str]) -> TagState:
+        """Whether it is heard; what cannot hear it is no witness of its absence."""
+        return self.hearing.state(now_s, (*deaf, *self._mute) if self._mute else deaf)
+
     def step(self, now_s: float, deaf: Mapping[int, str]) -> TagView:
         """Where it is now, once for each step of the locator."""
-        estimate = self._track.step(now_s, tuple(deaf))
-        state = self.hearing.state(now_s, deaf)
+        estimate = self._track.step(now_s, (*deaf, *self._mute))
+        state = self.state(now_s, deaf)
         doubled = self._double.step(now_s)
-        modes = (*(mode for mode in estimate.modes if mode != "blind_hubs"), *degraded(self._hub_ids(), deaf))
+        why = tuple(sorted(set(deaf.values()))) if self._phone else degraded(self._hub_ids(), deaf)
+        modes = (*(mode for mode in estimate.modes if mode != "blind_hubs"), *why)
         if doubled:
             modes = (*modes, "heard_in_two_places")
         fresh = now_s - self.hearing.heard_s <= max(FOLLOWED_S, self.hearing.patience_s)

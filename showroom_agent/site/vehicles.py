@@ -116,7 +116,7 @@ class Vehicles:
 
     def _state(self, car: _Car, now_s: float, deaf: Mapping[int, str]) -> TagState:
         """What holds now: whether it is heard, and if a model was learnt, whether it is inside."""
-        state = car.tag.hearing.state(now_s, deaf)
+        state = car.tag.state(now_s, deaf)
         if state is TagState.HEARD and car.learnt is not None and car.learnt.found.present is False:
             return TagState.ABSENT
         return state

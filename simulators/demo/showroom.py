@@ -146,7 +146,7 @@ async def run_showroom(
                 walk = Walk(parts, phone, seed, start)
                 site.on_step.append(walk.stepped)
                 keys = {hub: (await asyncio.to_thread(load, floor_pki.device(hub))).key for hub in hubs}
-                sky = SimHubs(Air(parts.floor, seed), 7)
+                sky = SimHubs(Air(parts.floor.site, seed), 7)
                 stage = _Stage(cloud, agent, site, walk, keys, _endpoint(near), sky, say)
                 seconds = await _play(stage)
                 books, counters = await agent.outbox.books(), site.status().counters
@@ -254,7 +254,7 @@ def _site(folder: Path, seed: int, pitch_m: float) -> SiteParts:
     """The example showroom, surveyed by a technician."""
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     floor = load_floor(folder / "site.geojson")
-    survey(Air(floor, seed), floor, folder / "survey.csv", pitch_m)
+    survey(Air(floor.site, seed), floor, folder / "survey.csv", pitch_m)
     return SiteParts.load(folder)
 
 

@@ -1,4 +1,4 @@
-"""A guest who goes where his phone leads him; must never know where the car stands."""
+"""A guest who goes where his phone leads him, and looks around there; must never know where the car stands."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from simulators.world.radio import Place
 
 PACE_M_S = 1.25
 REACHED_M = 0.3
+LOOKS_S, LOOKS_M, TURN = 2.0, 0.8, 2.4
+"""After so long at the end of his way he takes a step or two, so far around it, each time so much further round."""
 Point = tuple[float, float]
 
 
@@ -20,6 +22,7 @@ class Walker:
         self._left: list[Point] = []
         self._heading: float | None = None
         self.walked_m = 0.0
+        self._stood_s, self._looks = 0.0, 0
 
     @property
     def place(self) -> Place:
@@ -36,13 +39,15 @@ class Walker:
         corners = list(way)
         if not corners or corners == self._way:
             return
-        self._way = corners
+        self._way, self._stood_s, self._looks = corners, 0.0, 0
         nearest = min(range(len(corners)), key=lambda n: math.dist(corners[n], (self.x_m, self.y_m)))
         self._left = corners[min(nearest + 1, len(corners) - 1) :]
 
     def walk(self, seconds: float) -> None:
         """Time passes."""
         reach_m = self._pace * seconds
+        if self._way and self.standing:
+            self._look_around(seconds)
         while self._left and reach_m > 0:
             x_m, y_m = self._left[0]
             away_m = math.dist((x_m, y_m), (self.x_m, self.y_m))
@@ -55,3 +60,12 @@ class Walker:
             self.y_m += step_m * math.sin(self._heading)
             self.walked_m += step_m
             reach_m -= step_m
+
+    def _look_around(self, seconds: float) -> None:
+        """Who was told that he is there does not stand like a post."""
+        self._stood_s += seconds
+        if self._stood_s >= LOOKS_S:
+            self._stood_s, self._looks = 0.0, self._looks + 1
+            end_x, end_y = self._way[-1]
+            turn = self._looks * TURN
+            self._left = [(end_x + LOOKS_M * math.cos(turn), end_y + LOOKS_M * math.sin(turn))]

@@ -1,7 +1,7 @@
 """A guest's phone as the protocol of the floor has it; must never use what a real phone has not.
 
 Browsers cannot scan beacons, and an iPhone in the background does not advertise iBeacon; so a guest either carries a
-tag that hubs hear, or has an app that hears the hubs' beacons. This one does the first, and tells the receiver's fixes.
+tag that hubs hear, or has an app that hears the hubs' beacons. This one can do both, and tells the receiver's fixes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from forecourt.v1 import classification_pb2, showroom_pb2
 from gateway.errors import SignatureError
 from gateway.link import Connection, Message
 from gateway.wire import sign, verify
+from simulators.world.ears import LevelsOf
 
 
 class Phone:
@@ -37,6 +38,14 @@ class Phone:
         """What its receiver says."""
         fix = showroom_pb2.GpsFix(latitude_deg=latitude_deg, longitude_deg=longitude_deg, accuracy_m=accuracy_m)
         return self.request(showroom_pb2.GuestRequest(fix=fix))
+
+    def sightings(self, heard: LevelsOf) -> bytes:
+        """What was heard since the last report, nothing included: a phone that listens says so."""
+        said = showroom_pb2.PhoneSightings()
+        for beacon, levels in heard.items():
+            mean = sum(levels) / len(levels)
+            said.beacons.add(beacon=beacon, best_dbm=max(levels), mean_dbm=mean, count=len(levels))
+        return self.request(showroom_pb2.GuestRequest(sightings=said))
 
     def request(self, request: showroom_pb2.GuestRequest) -> bytes:
         """The payload of a request, numbered and signed."""

@@ -12,14 +12,17 @@ from simulators.world.radio import Air, Place
 
 PITCH_M = 2.5
 HOLD_S = 8.0
-LOOKS = 4
+LOOKS, WAVES = 4, 2
+WAVED_M = 0.25
+"""So far the tag is waved about at each spot: fading differs within a hand's breadth, and a map needs its mean."""
 
 
 def survey(air: Air, floor: Floor, path: Path, pitch_m: float = PITCH_M) -> int:
     """Writes a survey in the site's form: point, x_m, y_m, hub, rssi_dbm, count; returns how many spots it has.
 
-    A spot is free floor; the tag is held into four directions, since the body shields.
+    A spot is free floor; the tag is held into four directions, since the body shields, and waved about.
     """
+    rng = np.random.default_rng(len(air.hubs))
     left, bottom, right, top = floor.site.extent
     x, y = np.meshgrid(np.arange(left + 1, right, pitch_m), np.arange(bottom + 1, top, pitch_m), indexing="ij")
     rings = [*floor.site.blocked, *(car.ring for car in floor.cars)]
@@ -32,8 +35,9 @@ def survey(air: Air, floor: Floor, path: Path, pitch_m: float = PITCH_M) -> int:
             for hub, at in enumerate(air.hubs):
                 heard: Counter[int] = Counter()
                 for look in range(LOOKS):
-                    place = Place(float(spot_x), float(spot_y), look * np.pi / 2)
-                    heard.update(air.heard(hub, place, HOLD_S / LOOKS))
+                    for away_x, away_y in rng.uniform(-WAVED_M, WAVED_M, (WAVES, 2)):
+                        place = Place(float(spot_x + away_x), float(spot_y + away_y), look * np.pi / 2)
+                        heard.update(air.levels(hub, place, air.adverts(HOLD_S / LOOKS / WAVES)))
                 for level, count in sorted(heard.items()):
                     rows.writerow([f"p{number}", f"{spot_x:.2f}", f"{spot_y:.2f}", at.id, level, count])
     return len(spots)

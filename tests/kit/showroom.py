@@ -1,10 +1,12 @@
 """A small showroom whose hubs hear tags by path loss and fading, seeded; must never be read by the product."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from pathlib import Path as FilePath
 
 import numpy as np
 from forecourt.v1 import showroom_pb2
@@ -19,6 +21,8 @@ from showroom_agent.site.bounds import STEP_MS
 Path = Callable[[float], tuple[float, float] | None]
 """Where a tag is at a time in seconds; None where it is not at all."""
 BOTH: PurposeSet = purpose_set([Purpose.INDOOR_NAVIGATION, Purpose.PERSONALISED_OFFERS])
+BEACONS = "6f726563-6f75-7274-0000-0000000000aa"
+"""UUID of the beacons of a floor."""
 WISHES = '{"drive": ["electric"], "body": ["estate"], "dog": "large", "must": ["dog"], "budget_eur": 48000}'
 
 
@@ -26,6 +30,16 @@ WISHES = '{"drive": ["electric"], "body": ["estate"], "dog": "large", "must": ["
 def example() -> SiteParts:
     """The showroom that comes along."""
     return SiteParts.load(FOLDER)
+
+
+def beacon_floor(folder: FilePath, *, listen: bool) -> FilePath:
+    """The example showroom in a new folder, a beacon at each hub; `listen`: the hubs listen too."""
+    plan = json.loads((FOLDER / "site.geojson").read_text("utf-8"))
+    for number, one in enumerate(one for one in plan["features"] if one["properties"]["kind"] == "hub"):
+        one["properties"] |= {"beacon": f"ibeacon:{BEACONS}:1:{number}", "listens": listen}
+    folder.mkdir()
+    (folder / "site.geojson").write_text(json.dumps(plan), "utf-8")
+    return folder
 
 
 @dataclass

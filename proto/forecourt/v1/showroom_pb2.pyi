@@ -138,16 +138,18 @@ class PhoneSightings(_message.Message):
     def __init__(self, beacons: _Optional[_Iterable[_Union[BeaconSighting, _Mapping]]] = ...) -> None: ...
 
 class BeaconSighting(_message.Message):
-    __slots__ = ("hub", "best_dbm", "mean_dbm", "count")
+    __slots__ = ("hub", "best_dbm", "mean_dbm", "count", "beacon")
     HUB_FIELD_NUMBER: _ClassVar[int]
     BEST_DBM_FIELD_NUMBER: _ClassVar[int]
     MEAN_DBM_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    BEACON_FIELD_NUMBER: _ClassVar[int]
     hub: str
     best_dbm: int
     mean_dbm: float
     count: int
-    def __init__(self, hub: _Optional[str] = ..., best_dbm: _Optional[int] = ..., mean_dbm: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+    beacon: str
+    def __init__(self, hub: _Optional[str] = ..., best_dbm: _Optional[int] = ..., mean_dbm: _Optional[float] = ..., count: _Optional[int] = ..., beacon: _Optional[str] = ...) -> None: ...
 
 class GuestView(_message.Message):
     __slots__ = ("subject", "number", "refused", "located", "x_m", "y_m", "radius_m", "confidence", "zone", "source", "modes", "text", "remaining_m", "eta_s", "route_m", "vehicle", "percent", "reasons", "points", "accessories", "arrived", "signature")
