@@ -1,12 +1,14 @@
 """`forecourt profile` and `forecourt vehicle guest` through real doors: what a technician types, and what he reads."""
 
 import asyncio
+import base64
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.cli.profile import profile
 from gateway.cloud.profile.verbs import profile_authority_verbs
@@ -17,6 +19,7 @@ from gateway.guest.verbs import desk_verbs
 from gateway.profile import Origin
 from simulators.verbs_guest_app import guest_app
 from tests.kit.profile_loop import authority_of, desk_of, document_of, profile_loop, running, sync_of
+from vehicle_agent.cabin.outcome import Outcome, OutcomeKind
 from vehicle_agent.verbs_guest import guest
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
@@ -64,6 +67,12 @@ async def test_a_technician_makes_a_profile_and_a_guest_signs_in(tmp_path: Path)
             assert (missed.exit_code, "unknown_code" in missed.output) == (1, True)
             assert "profile open, version 1, posture, radio" in await said(guest, "sign-in", code, *here)
             assert "version 1" in await said(guest, "status", *here)
+            told = Outcome("seat.leg_mm", OutcomeKind.CLAMPED, "end_stop", 812.0, 800.0)
+            await sync_of(car).report("suv", [told], document_of(car))
+            phone = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+            await authority_of(one).add_key(int(name, 16), phone)
+            await authority_of(one).link_account(int(name, 16), b"handle")
+            assert await car.agent.drained(20)
             assert "812" not in await said(guest, "status", "--json", *here)
             assert "profile none" in await said(guest, "sign-out", *here)
 
@@ -74,6 +83,14 @@ async def test_a_technician_makes_a_profile_and_a_guest_signs_in(tmp_path: Path)
             exported = json.loads(await asyncio.to_thread(out.read_text))
             assert exported["fields"]["seat.leg_mm"]["value"] == 812.0
             assert [one["device"] for one in exported["vehicles"]] == ["car-1"]
+            assert exported["vehicles"][0]["outcomes"] == [
+                {"field": "seat.leg_mm", "outcome": "clamped", "reason": "end_stop", "wanted": 812.0, "set": 800.0}
+            ]
+            assert [(one["device"], one["used"], one["staged"]) for one in exported["codes"]] == [
+                ("car-1", True, False)
+            ]
+            assert [one["key"] for one in exported["keys"]] == [base64.b64encode(phone).decode()]
+            assert exported["accounts"] == [b"handle".hex()]
             assert out.stat().st_mode & 0o777 == 0o600
             await said(profile, "set", name, "seat.leg_mm=", *there)
             assert "seat.leg_mm" not in await said(profile, "show", name, *there)

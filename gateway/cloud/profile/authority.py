@@ -18,7 +18,7 @@ from gateway.errors import InputError
 from gateway.limits import COMMAND_LIFE_MAX_S
 from gateway.profile import Document, Value
 from gateway.profile.sealing import hint_of, stage
-from gateway.profile.wording import document_bytes
+from gateway.profile.wording import document_bytes, read_value
 from gateway.wire.topics import check_device_id
 
 STAGE: Final = "profile.stage"
@@ -35,6 +35,17 @@ class Reported:
     version: int
     ended: bool
     outcomes: tuple[tuple[str, str, str], ...]
+    values: tuple[Mapping[str, Value | bool], ...]
+    """Of each outcome what was wanted, set and read back, for the guest himself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Openers:
+    """What opens a profile: keys; handles of accounts; of codes device, end (us), whether used, whether staged."""
+
+    keys: tuple[bytes, ...]
+    accounts: tuple[bytes, ...]
+    codes: tuple[tuple[str, int, bool, bool], ...]
 
 
 class ProfileAuthority:
@@ -80,7 +91,26 @@ class ProfileAuthority:
                 " order by opened_us desc",
                 (profile,),
             )
-            return [Reported(unsigned(s), d, v, e is not None, _outcomes(raw)) for s, d, v, e, raw in rows]
+            return [Reported(unsigned(s), d, v, e is not None, *_outcomes(raw)) for s, d, v, e, raw in rows]
+
+        return await self._inbox.read(read)
+
+    async def openers(self, profile: int) -> Openers:
+        """What opens it; a code is told by where it opens, since only its digest is kept."""
+
+        def read(db: sqlite3.Connection) -> Openers:
+            keys = db.execute("select public from profile_key where profile = ? order by made_us", (profile,))
+            accounts = db.execute("select handle from profile_account where profile = ?", (profile,))
+            codes = db.execute(
+                "select device, until_us, used_by is not null, stage is not null from profile_code where profile = ?"
+                " order by until_us",
+                (profile,),
+            )
+            return Openers(
+                tuple(bytes(one) for (one,) in keys),
+                tuple(bytes(one) for (one,) in accounts),
+                tuple((device, until_us, bool(used), bool(staged)) for device, until_us, used, staged in codes),
+            )
 
         return await self._inbox.read(read)
 
@@ -144,7 +174,12 @@ class ProfileAuthority:
         await self._commander.issue(device, UNSTAGE, body, life_s=COMMAND_LIFE_MAX_S)
 
 
-def _outcomes(raw: bytes | None) -> tuple[tuple[str, str, str], ...]:
-    """Field, kind and reason of each; values stay sealed away from whoever only looks."""
-    found = profile_pb2.ProfileResult.FromString(raw or b"")
-    return tuple((one.field, one.kind, one.reason) for one in found.outcomes)
+def _outcomes(raw: bytes | None) -> tuple[tuple[tuple[str, str, str], ...], tuple[Mapping[str, Value | bool], ...]]:
+    """Field, kind and reason of each; and its values, which are not for whoever only looks."""
+    found = profile_pb2.ProfileResult.FromString(raw or b"").outcomes
+    values = []
+    for one in found:
+        told = {"wanted": one.wanted, "set": one.set, "read_back": one.read_back}
+        held = {name: value for name, value in told.items() if value.WhichOneof("value") is not None}
+        values.append({name: v.flag if v.WhichOneof("value") == "flag" else read_value(v) for name, v in held.items()})
+    return tuple((one.field, one.kind, one.reason) for one in found), tuple(values)

@@ -3,11 +3,11 @@
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.cloud.profile.authority import CODE_LIFE_S, ProfileAuthority
+from gateway.cloud.profile.authority import CODE_LIFE_S, Openers, ProfileAuthority, Reported
 from gateway.cloud.profile.ledger import StaleWrite
 from gateway.consent.words import only, word_in
 from gateway.errors import InputError
@@ -45,24 +45,18 @@ def _views(authority: ProfileAuthority) -> dict[str, Verb]:
             {"at": _when(one.at_us), "by": one.actor, "groups": list(one.groups), **document_told(one.document)}
             for one in await authority.history(profile)
         ]
+        found = await authority.reported(profile)
         return {
             "profile": f"{profile:016x}",
             **document_told(await authority.show(profile)),
             "versions": versions,
-            "vehicles": await reported(args),
+            "vehicles": [reported_told(one, one.values) for one in found],
+            **_openers_told(await authority.openers(profile)),
         }
 
     async def reported(args: Mapping[str, Any]) -> Any:
         only(args, "profile")
-        return [
-            {
-                "device": one.device,
-                "version": one.version,
-                "visit": "over" if one.ended else "open",
-                "outcomes": [{"field": f, "outcome": kind, "reason": reason} for f, kind, reason in one.outcomes],
-            }
-            for one in await authority.reported(profile_in(args))
-        ]
+        return [reported_told(one) for one in await authority.reported(profile_in(args))]
 
     return {"show": show, "history": history, "export": export, "reported": reported}
 
@@ -148,6 +142,28 @@ def document_told(document: Document) -> dict[str, Any]:
             for key, one in sorted(document.registers.items())
             if one.value is not None
         },
+    }
+
+
+def reported_told(one: Reported, values: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What a vehicle said, in plain values; with the values of each field only for the guest himself."""
+    outcomes = [{"field": f, "outcome": kind, "reason": reason} for f, kind, reason in one.outcomes]
+    return {
+        "device": one.device,
+        "version": one.version,
+        "visit": "over" if one.ended else "open",
+        "outcomes": [{**told, **(values[n] if values else {})} for n, told in enumerate(outcomes)],
+    }
+
+
+def _openers_told(found: Openers) -> dict[str, Any]:
+    return {
+        "keys": [{"key": base64.b64encode(one).decode("ascii")} for one in found.keys],
+        "accounts": [one.hex() for one in found.accounts],
+        "codes": [
+            {"device": device, "until": _when(until_us), "used": used, "staged": staged}
+            for device, until_us, used, staged in found.codes
+        ],
     }
 
 
