@@ -72,7 +72,7 @@ def open_car(folder: Path, car: Path, device: str) -> None:
     found = GuestApp.load(folder).open_car(car, device)
     reason = f": {found['reason']}" if found["reason"] else ""
     click.echo(f"profile {found['phase']}{reason}, version {found['version']}")
-    if found["phase"] != "open":
+    if found["phase"] != "open" or found["reason"]:
         raise SystemExit(1)
 
 

@@ -55,7 +55,7 @@ def sign_in(code: str | None, door: Path, token: Any, as_json: bool) -> None:
         raise click.UsageError("sign in with a CODE or with --token FILE")
     found = _ask(door, "sign_in", **({"code": code} if code else {"token": token.read().strip()}))
     _tell(found, as_json, _state(found))
-    if found["phase"] != "open":
+    if found["phase"] != "open" or found["reason"]:
         raise SystemExit(1)
 
 

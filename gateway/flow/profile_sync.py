@@ -121,7 +121,7 @@ class ProfileSync:
         kept = self._room.kept
         if kept is not None:
             told = await self._room.reaches_cloud()
-            await self._forget()
+            await self.wipe(kept.subject)
             if told:
                 await self._mail.request(profile_pb2.ProfileRequest(subject=kept.subject, request=1, sign_out=True))
 
