@@ -17,12 +17,11 @@ from gateway.cloud.schema import unsigned
 from gateway.errors import InputError
 from gateway.limits import COMMAND_LIFE_MAX_S
 from gateway.profile import Document, Value
-from gateway.profile.sealing import hint_of, stage
+from gateway.profile.sealing import STAGE_ID_BYTES, hint_of, stage
 from gateway.profile.wording import document_bytes, read_value
 from gateway.wire.topics import check_device_id
 
 STAGE: Final = "profile.stage"
-UNSTAGE: Final = "profile.unstage"
 CODE_LIFE_S: Final = 600
 
 
@@ -116,16 +115,8 @@ class ProfileAuthority:
 
     async def erase(self, profile: int) -> None:
         """Everything of the profile goes, here and in every vehicle that has it (GDPR Art. 17)."""
-
-        def write(_: sqlite3.Connection) -> list[tuple[bytes, str]]:
-            staged = self._codes.stages(profile)
-            self._ledger.erase(profile)
-            return staged
-
-        staged = await self._inbox.write(write)
+        await self._inbox.write(lambda _: self._ledger.erase(profile))
         self.rounds.due()
-        for stage_id, device in staged:
-            await self._unstage(stage_id, device)
 
     async def code(self, profile: int, *, device: str = "", life_s: int = CODE_LIFE_S) -> str:
         """A code that opens the profile once, on `device` or on any, for `life_s` seconds."""
@@ -166,12 +157,11 @@ class ProfileAuthority:
 
     async def unstage(self, stage_id: bytes, device: str) -> None:
         """The booking is off: the vehicle forgets it, and its code opens nothing any more."""
-        await self._inbox.write(lambda _: self._codes.drop_stage(stage_id))
-        await self._unstage(stage_id, device)
-
-    async def _unstage(self, stage_id: bytes, device: str) -> None:
-        body = profile_pb2.ProfileUnstage(id=stage_id).SerializeToString()
-        await self._commander.issue(device, UNSTAGE, body, life_s=COMMAND_LIFE_MAX_S)
+        if len(stage_id) != STAGE_ID_BYTES:
+            raise InputError("a stage is what `stage` answered")
+        check_device_id(device)
+        await self._inbox.write(lambda _: self._codes.drop_stage(stage_id, device))
+        self.rounds.due()
 
 
 def _outcomes(raw: bytes | None) -> tuple[tuple[tuple[str, str, str], ...], tuple[Mapping[str, Value | bool], ...]]:

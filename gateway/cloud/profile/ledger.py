@@ -214,6 +214,11 @@ class ProfileLedger:
             "update profile set epoch = ?, version = version + 1, notice = notice + 1 where id = ?",
             (new_epoch(now_ms), profile),
         )
+        self._db.execute(
+            "insert or ignore into profile_unstage select stage, device from profile_code"
+            " where profile = ? and stage is not null",
+            (profile,),
+        )
         for table in ("profile_version", "profile_account", "profile_key", "profile_code"):
             self._db.execute(f"delete from {table} where profile = ?", (profile,))
         self._db.execute("update profile_visit set result = null where profile = ?", (profile,))

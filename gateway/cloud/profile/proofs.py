@@ -101,15 +101,9 @@ class Codes:
         self._db.execute("update profile_code set used_by = ? where mac = ?", (signed(subject), mac))
         return int(row[0])
 
-    def stages(self, profile: int) -> list[tuple[bytes, str]]:
-        """(id, device) of what is staged of a profile."""
-        rows = self._db.execute(
-            "select stage, device from profile_code where profile = ? and stage is not null", (profile,)
-        )
-        return [(bytes(stage), device) for stage, device in rows]
-
-    def drop_stage(self, stage: bytes) -> None:
+    def drop_stage(self, stage: bytes, device: str) -> None:
         """A staged profile is taken back, and its code with it."""
+        self._db.execute("insert or ignore into profile_unstage values(?, ?)", (stage, device))
         self._db.execute("delete from profile_code where stage = ?", (stage,))
 
     def add_key(self, profile: int, public_key: bytes) -> None:

@@ -15,12 +15,14 @@ from gateway.cloud.profile.desk import ProfileDesk, visits_to_tell
 from gateway.cloud.profile.proofs import Asked, Codes, ProofRefused, Proofs
 from gateway.cloud.schema import signed, unsigned
 from gateway.errors import ForecourtError, InputError, StoreError
+from gateway.limits import COMMAND_LIFE_MAX_S
 from gateway.log import Log
 from gateway.profile.sealing import context, seal
 from gateway.profile.wording import document_bytes
 
 ANSWER: Final = "profile.answer"
 CHANGED: Final = "profile.changed"
+UNSTAGE: Final = "profile.unstage"
 ANSWER_LIFE_S: Final = 30
 """A profile that comes later than that moves nothing any more; the vehicle asks again."""
 CHANGED_LIFE_S: Final = 3_600
@@ -73,6 +75,11 @@ class ProfileRounds:
         if now_s - self._swept_s >= LOOK_S:  # however busy it is
             self._swept_s = now_s
             await self._inbox.write(lambda _: self._parts.desk.sweep())
+        for stage_id, device in await self._inbox.read(_taken_back):
+            try:
+                await self._unstage(stage_id, device)
+            except ForecourtError as error:
+                log.warning("profile_not_unstaged", device=device, error=type(error).__name__)
         for asked in await self._inbox.read(_waiting):
             try:
                 await self._answer(asked)
@@ -83,6 +90,11 @@ class ProfileRounds:
                 await self._tell(subject, device, notice)
             except ForecourtError as error:
                 log.warning("profile_change_not_told", device=device, error=type(error).__name__)
+
+    async def _unstage(self, stage_id: bytes, device: str) -> None:
+        body = profile_pb2.ProfileUnstage(id=stage_id).SerializeToString()
+        await self._commander.issue(device, UNSTAGE, body, life_s=COMMAND_LIFE_MAX_S)
+        await self._inbox.write(lambda db: db.execute("delete from profile_unstage where stage = ?", (stage_id,)))
 
     def _later_again(self) -> None:
         """One look for all that wait."""
@@ -194,6 +206,11 @@ class ProfileRounds:
                 "update profile_visit set told_notice = ? where subject = ?", (notice, signed(subject))
             )
         )
+
+
+def _taken_back(db: sqlite3.Connection) -> list[tuple[bytes, str]]:
+    """(id, device) of what vehicles are to forget."""
+    return [(bytes(stage), device) for stage, device in db.execute("select stage, device from profile_unstage")]
 
 
 def _waiting(db: sqlite3.Connection) -> list[Asked]:

@@ -23,6 +23,7 @@ create index if not exists profile_visit_by_profile on profile_visit (profile);
 create table if not exists profile_request (subject integer primary key, device text not null, request integer not null,
     session_key blob not null, proof blob not null, received_us integer not null);
 create index if not exists profile_request_by_device on profile_request (device);
+create table if not exists profile_unstage (stage blob primary key, device text not null) without rowid;
 create table if not exists profile_meta (name text primary key, value integer not null) without rowid;
 """
 

@@ -160,7 +160,7 @@ def test_no_more_is_staged_than_a_vehicle_keeps(world: World) -> None:
         codes.new(world.profile, CAR, 600, bytes(7) + b"\xff")
     codes.new(world.profile, "car-2", 600, bytes(7) + b"\xff")
     codes.new(world.profile, CAR, 600)
-    codes.drop_stage(bytes(8))
+    codes.drop_stage(bytes(8), CAR)
     codes.new(world.profile, CAR, 600, bytes(7) + b"\xfe")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from forecourt.v1 import control_pb2, profile_pb2
 
 from gateway.clock import ManualClock
+from gateway.cloud.commands import TooManyCommands
 from gateway.cloud.profile.desk import ProfileDesk
 from gateway.cloud.profile.proofs import Codes, Proofs
-from gateway.cloud.profile.rounds import ANSWER, CHANGED, LOOK_S, ProfileParts, ProfileRounds
+from gateway.cloud.profile.rounds import ANSWER, CHANGED, LOOK_S, UNSTAGE, ProfileParts, ProfileRounds
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_database
 from gateway.errors import StoreError
@@ -50,6 +52,7 @@ class World:
         self.terms = ProfileTerms.of(Ed25519PrivateKey.generate(), folder / "erasures.jsonl")
         self.desk = ProfileDesk(db, self.terms, self.clock, lambda _name, _by: None)
         self.codes = Codes(db, self.terms, self.desk.ledger, self.clock)
+        self.thread = ThreadPoolExecutor(1)
         self.accounts, self.asked = SlowAccounts(), 0
         proofs = Proofs(self.terms, self.clock, self.accounts)  # type: ignore[arg-type]
         self.rounds = ProfileRounds(ProfileParts(self, self.desk, self.codes, proofs, lambda _: True), self, self.clock)
@@ -57,21 +60,28 @@ class World:
         self.issued: list[tuple[str, str, bytes]] = []
         self.came, self.refused = asyncio.Condition(), asyncio.Event()
 
+    async def on(self, fn: Callable[..., T], *args: object) -> T:
+        """On the one thread that the database belongs to."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, fn, *args)
+
     async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """As an inbox does it."""
         if self.refusals:
             self.refusals -= 1
             self.refused.set()
             raise StoreError("the disk refuses")
-        return await asyncio.to_thread(fn, self.db)
+        return await self.on(fn, self.db)
 
     write = read
 
     async def issue(self, device: str, kind: str, body: bytes = b"", *, life_s: int = 3_600) -> int:
         """As a commander does it."""
+        if kind == UNSTAGE and self.refusals:
+            self.refusals -= 1
+            raise TooManyCommands("enough")
         now_us, number = self.clock.wall_us(), len(self.issued) + 1
         row = number, device, kind, number, body, now_us, now_us + life_s * 1_000_000
-        await asyncio.to_thread(self.db.execute, "insert into command values(?, ?, ?, ?, ?, ?, ?, 0)", row)
+        await self.on(self.db.execute, "insert into command values(?, ?, ?, ?, ?, ?, ?, 0)", row)
         self.issued.append((device, kind, body))
         async with self.came:
             self.came.notify_all()
@@ -79,15 +89,15 @@ class World:
 
     async def new(self) -> int:
         """An empty profile."""
-        return await asyncio.to_thread(self.desk.ledger.new)
+        return await self.on(self.desk.ledger.new)
 
     async def code(self, profile: int, life_s: int = 600) -> profile_pb2.ProfileProof:
         """A proof that opens it."""
-        return profile_pb2.ProfileProof(code=await asyncio.to_thread(self.codes.new, profile, "", life_s))
+        return profile_pb2.ProfileProof(code=await self.on(self.codes.new, profile, "", life_s))
 
     async def rows(self, query: str) -> list[tuple[object, ...]]:
         """What the database says."""
-        return await asyncio.to_thread(lambda: self.db.execute(query).fetchall())
+        return await self.on(lambda: self.db.execute(query).fetchall())
 
     async def asks(self, device: str, subject: int, proof: profile_pb2.ProfileProof | None) -> None:
         """A vehicle's request comes."""
@@ -97,7 +107,7 @@ class World:
         if proof is not None:
             info = context("proof", device, subject, request.session_key)
             request.proof = seal(proof.SerializeToString(), public_bytes(self.terms.seal), info)
-        assert await asyncio.to_thread(self.desk.take, device, control_pb2.ControlRecord(profile=request))
+        assert await self.on(self.desk.take, device, control_pb2.ControlRecord(profile=request))
         self.rounds.due()
 
     async def answer(self, device: str, count: int = 1) -> profile_pb2.ProfileAnswer:
@@ -125,6 +135,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
             task = group.create_task(made.rounds.run(), name="rounds")
             yield made
             task.cancel()
+        await asyncio.to_thread(made.thread.shutdown)
         made.desk.close()
 
 
@@ -158,7 +169,7 @@ async def test_what_is_over_goes_however_busy_it_is(tmp_path: Path) -> None:
         jan = await one.new()
         await one.asks("car-1", 1, await one.code(jan, 60))
         await one.answer("car-1")
-        await asyncio.to_thread(one.desk._end, "car-1", 1)
+        await one.on(one.desk._end, "car-1", 1)
         one.clock.advance(2 * 86_400 + LOOK_S)
         for count in range(1, 6):
             await one.asks("car-2", 1 + count, WRONG)
@@ -190,7 +201,7 @@ async def test_what_a_vehicle_said_of_one_profile_is_not_told_of_another(tmp_pat
         assert await one.rows("select result, reported_version from profile_visit") == [(b"\0\0", 7)]
         await one.asks("car-1", 1, await one.code(mia))
         state = one.state("car-1", await one.answer("car-1", 3))
-        assert state.document.epoch == await asyncio.to_thread(one.desk.ledger.epoch, mia)
+        assert state.document.epoch == await one.on(one.desk.ledger.epoch, mia)
         assert await one.rows("select result, reported_version from profile_visit") == [(None, 0)]
 
 
@@ -200,7 +211,7 @@ async def test_a_visit_is_told_once_of_a_change(tmp_path: Path) -> None:
         jan = await one.new()
         await one.asks("car-1", 1, await one.code(jan))
         await one.answer("car-1")
-        await asyncio.to_thread(one.desk.ledger.set, jan, {"radio.volume_pct": 20.0}, "app")
+        await one.on(one.desk.ledger.set, jan, {"radio.volume_pct": 20.0}, "app")
         for count in (2, 3):
             one.rounds.due()
             await one.asks("car-2", 2, WRONG)
@@ -214,7 +225,7 @@ async def test_a_visit_that_ends_while_its_proof_is_judged_stays_ended(tmp_path:
         await one.asks("car-1", 1, profile_pb2.ProfileProof(token="a.b.c"))
         await one.accounts.asked.wait()
         gone = control_pb2.ControlRecord(profile=profile_pb2.ProfileRequest(subject=1, request=9, sign_out=True))
-        await asyncio.to_thread(one.desk.take, "car-1", gone)
+        await one.on(one.desk.take, "car-1", gone)
         one.accounts.go.set()
         await one.asks("car-2", 2, WRONG)
         await one.answer("car-2")
@@ -229,7 +240,7 @@ async def test_a_vehicle_that_is_away_is_told_once_of_many_changes(tmp_path: Pat
         await one.asks("car-1", 1, await one.code(jan))
         await one.answer("car-1")
         for count in range(1, 4):
-            await asyncio.to_thread(one.desk.ledger.set, jan, {"radio.volume_pct": float(count)}, "app")
+            await one.on(one.desk.ledger.set, jan, {"radio.volume_pct": float(count)}, "app")
             await one.asks("car-2", 2, WRONG)
             await one.answer("car-2", count)
         assert [kind for _, kind, _ in one.issued].count(CHANGED) == 1
@@ -238,3 +249,22 @@ async def test_a_vehicle_that_is_away_is_told_once_of_many_changes(tmp_path: Pat
             await one.asks("car-2", 2, WRONG)
             await one.answer("car-2", count)
         assert [kind for _, kind, _ in one.issued].count(CHANGED) == 2
+
+
+async def test_what_is_staged_of_an_erased_profile_is_taken_back_whatever_comes_between(tmp_path: Path) -> None:
+    """The wish is part of the erasure's transaction: a crash, or a vehicle that takes no more commands, delays it."""
+    async with world(tmp_path) as one:
+        jan = await one.new()
+        for device, stage_id in (("car-1", b"stage--1"), ("car-2", b"stage--2")):
+            await one.on(one.codes.new, jan, device, 600, stage_id)
+        await one.on(one.desk.ledger.erase, jan)
+        for refusals in (1, 0):
+            one.rounds.due()
+            await one.asks("car-3", 3, WRONG)
+            await one.answer("car-3", 2 - refusals)
+            one.refusals = refusals
+        one.rounds.due()
+        async with asyncio.timeout(10), one.came:
+            await one.came.wait_for(lambda: sum(kind == UNSTAGE for _, kind, _ in one.issued) >= 2)
+        told = {(d, profile_pb2.ProfileUnstage.FromString(b).id) for d, kind, b in one.issued if kind == UNSTAGE}
+        assert told == {("car-1", b"stage--1"), ("car-2", b"stage--2")}
