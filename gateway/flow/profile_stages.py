@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 from forecourt.v1 import profile_pb2
 
@@ -14,6 +15,8 @@ from gateway.profile import Document
 from gateway.profile.sealing import NotOpened, hint_of, unstage
 from gateway.profile.wording import read_document
 from gateway.store import Store
+
+TIDY_S = 60.0
 
 
 class Stages:
@@ -54,6 +57,12 @@ class Stages:
             return len(keeping.stages(db))
 
         self.count = await self._store.write(drop)
+
+    async def until(self, wake: asyncio.Event) -> None:
+        """Until there is something to do, or it is time to look whether a lease is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TIDY_S):
+                await wake.wait()
 
     async def tidy(self) -> None:
         """Forgets what waited too long."""

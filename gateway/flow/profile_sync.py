@@ -226,7 +226,7 @@ class ProfileSync:
     async def run(self) -> None:
         """Asks and sends for ever."""
         while True:
-            await self._wake.wait()
+            await self._stages.until(self._wake)
             self._wake.clear()
             try:
                 await self._stages.tidy()

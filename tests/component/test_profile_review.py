@@ -160,3 +160,21 @@ async def test_codes_are_tried_one_after_the_other(tmp_path: Path) -> None:
             said = await asyncio.gather(*(sign_in(car, wrong) for _ in range(20)), return_exceptions=True)
             assert sync_of(car).counters["codes_wrong"] == 5
             assert sum(isinstance(each, InputError) for each in said) == 15
+
+
+async def test_what_waits_goes_with_its_lease_though_nothing_else_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parked car without a network: nobody wakes it for that."""
+    monkeypatch.setattr("gateway.flow.profile_stages.TIDY_S", 0.05)
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        authority = authority_of(one)
+        jan = await authority.new()
+        async with running(one) as car:
+            await authority.stage(jan, "car-1", lease_s=3_600)
+            await car.until(lambda: sync_of(car).status().staged == 1)
+            one.network.cut()
+            await car.until(lambda: not car.agent.uplink.status().online)
+            one.clock.advance(3_601)
+            await car.until(lambda: sync_of(car).status().staged == 0)
