@@ -68,6 +68,8 @@ class GuestDesk:
         self._turn = asyncio.Lock()
         self._now = Session()
         self.last_wipe: WipeReport | None = None
+        self.exports: dict[str, Callable[[], object]] = {}
+        """What other rooms hold about the guest, by name and as JSON can say it, for his copy."""
         self.before_open: list[Callable[[], Awaitable[None]]] = []
         """Rooms in which a visit that a crash cut off may have left something: each makes sure that nothing is left, or
         raises ForecourtError, and then no visit opens."""
@@ -216,6 +218,7 @@ class GuestDesk:
                 for one in await self.left()
             ],
         }
+        content |= {name: told() for name, told in self.exports.items()}
         return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
     async def erase(self) -> Erased:

@@ -45,4 +45,13 @@ def profile_sync(agent: "Agent") -> "ProfileSync | None":
     sync.on_authority.append(made.authority_says)
     agent.revocation.others.append(made.withdrawn)
     desk.wipe.others.append(made)
+    desk.exports["profile"] = lambda: _copy(made)
     return made
+
+
+def _copy(sync: "ProfileSync") -> dict[str, object] | None:
+    """The profile as this device holds it, for its guest; None where it holds none."""
+    document, status = sync.document(), sync.status()
+    if document is None:
+        return None
+    return {"version": document.version, "changes_waiting": status.waiting, "fields": document.values}

@@ -1,6 +1,7 @@
 """What a guest must not lose at the edges: by a wrong code, a cut, a yes that stays inside, a hand in between."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,22 @@ async def test_what_waits_goes_with_its_lease_though_nothing_else_happens(
             await car.until(lambda: not car.agent.uplink.status().online)
             one.clock.advance(3_601)
             await car.until(lambda: sync_of(car).status().staged == 0)
+
+
+async def test_the_guest_gets_a_copy_of_his_profile_from_the_car(tmp_path: Path) -> None:
+    """It is data about him on this device (GDPR Art. 15): what it holds here, with what waits; nothing once it went."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        authority = authority_of(one)
+        jan = await authority.new()
+        await authority.set(jan, SEAT | {"radio.presets": ("fm:d3a1@88700",)})
+        async with running(one) as car:
+            await visit(car)
+            assert json.loads(await desk_of(car).export())["profile"] is None
+            await sign_in(car, await authority.code(jan))
+            exported = json.loads(await desk_of(car).export())["profile"]
+            assert exported == {
+                "version": 1, "changes_waiting": 0, "fields": SEAT | {"radio.presets": ["fm:d3a1@88700"]}
+            }  # fmt: skip
+            await sync_of(car).sign_out()
+            assert json.loads(await desk_of(car).export())["profile"] is None
