@@ -25,7 +25,7 @@ from tests.kit.beacons import tracks, truth
 
 Numbers = npt.NDArray[np.float64]
 SEEDS = (1, 2, 3)
-STILL_LEAST, STILL_MOST, POINTS_MOST = 8, 40, 130
+STILL_LEAST, STILL_MOST, POINTS_MOST = 8, 30, 100
 SLOT_S = 0.5
 ECHO_S = (0.5, 2.0, 5.0)
 TOGETHER_S = 0.03

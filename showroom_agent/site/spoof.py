@@ -60,20 +60,27 @@ class Places:
         apart = np.hypot(x[:, None] - x[None, :], y[:, None] - y[None, :]) >= APART_M
         self.first, self.second = np.nonzero(np.triu(apart))
 
-    def residuals(self, levels: Array) -> tuple[float, float]:
-        """Mean squares of the best single place and of the best pair of places. `levels`: by hub, NaN where silent.
+    def single(self, levels: Array) -> float:
+        """Mean square of what the best single place leaves. `levels`: by hub, NaN where silent.
 
         A silent hub hears the tag below the faintest level that was heard: only what is expected above that counts.
         """
-        heard = ~np.isnan(levels)
-        filled = np.where(heard, levels, np.nanmin(levels) - BELOW_DB)[:, None]
-        single, pair = np.inf, np.inf
-        for model in self.mean:
-            single = min(single, _least(filled - model, heard))
-            if self.first.size:
-                louder = np.maximum(model[:, self.first], model[:, self.second])
-                pair = min(pair, _least(filled - louder, heard))
-        return single, pair
+        heard, filled = _filled(levels)
+        return min(_least(filled - model, heard) for model in self.mean)
+
+    def pair(self, levels: Array) -> float:
+        """The same of the best pair of places; a hundred times the work, so worth it only where `single` is bad."""
+        if not self.first.size:
+            return float("inf")
+        heard, filled = _filled(levels)
+        louder = (np.maximum(model[:, self.first], model[:, self.second]) for model in self.mean)
+        return min(_least(filled - one, heard) for one in louder)
+
+
+def _filled(levels: Array) -> tuple[Mask, Array]:
+    """Which hubs hear, and levels as a column, silent ones below all others."""
+    heard = ~np.isnan(levels)
+    return heard, np.where(heard, levels, np.nanmin(levels) - BELOW_DB)[:, None]
 
 
 def _least(rest: Array, heard: Mask) -> float:
@@ -144,5 +151,5 @@ class DoubleWatch:
                 levels[hub] = np.percentile(heard, 75)
         if np.count_nonzero(~np.isnan(levels)) < HUBS_LEAST:
             return False
-        single, pair = self._places.residuals(levels)
-        return single > SINGLE_BAD and pair < PAIR_GAIN * single
+        single = self._places.single(levels)
+        return single > SINGLE_BAD and self._places.pair(levels) < PAIR_GAIN * single

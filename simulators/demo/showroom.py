@@ -122,11 +122,17 @@ class Walk:
 
 
 async def run_showroom(
-    folder: Path, broker_kind: str, seed: int, say: Say, start: tuple[float, float] = START, pitch_m: float = PITCH_M
+    folder: Path,
+    broker_kind: str,
+    seed: int,
+    say: Say,
+    start: tuple[float, float] = START,
+    pitch_m: float = PITCH_M,
+    stay_s: float = STAY_S,
 ) -> ShowroomReport:
     """The whole demonstration. Raises ConfigError and LinkError with what to do.
 
-    `start`: where the guest parks; `pitch_m`: between two spots of the survey.
+    `start`: where the guest parks; `pitch_m`: between two spots of the survey; `stay_s`: at the car.
     """
     parts = await asyncio.to_thread(_site, folder / "site", seed, pitch_m)
     hubs = [hub.id for hub in parts.floor.site.hubs]
@@ -147,7 +153,7 @@ async def run_showroom(
                 site.on_step.append(walk.stepped)
                 keys = {hub: (await asyncio.to_thread(load, floor_pki.device(hub))).key for hub in hubs}
                 sky = SimHubs(Air(parts.floor.site, seed), 7)
-                stage = _Stage(cloud, agent, site, walk, keys, _endpoint(near), sky, say)
+                stage = _Stage(cloud, agent, site, walk, keys, _endpoint(near), sky, say, stay_s)
                 seconds = await _play(stage)
                 books, counters = await agent.outbox.books(), site.status().counters
         finally:
@@ -168,6 +174,7 @@ class _Stage:
     floor: Endpoint
     hubs: SimHubs
     say: Say
+    stay_s: float
 
 
 async def _play(stage: _Stage) -> float:
@@ -213,7 +220,7 @@ async def _visit(stage: _Stage, link: Link) -> None:
     begun_s = last_s = fixed_s = loop.time()
     arrived_s = math.inf
     told = ""
-    while (now_s := loop.time()) - begun_s < LIMIT_S and now_s - arrived_s < STAY_S:
+    while (now_s := loop.time()) - begun_s < LIMIT_S and now_s - arrived_s < stage.stay_s:
         walk.walker.walk(now_s - last_s)
         last_s = now_s
         walk.tags[TAG] = walk.walker.place

@@ -87,7 +87,7 @@ def test_what_he_did_not_agree_to_is_not_concluded() -> None:
     """Without navigation no position, without offers no match; with nothing, nothing."""
     world = World()
     site = core(world)
-    nothing = [one for one in visit(world, site, 60.0, 0) if one.subject]
+    nothing = [one for one in visit(world, site, 26.0, 0) if one.subject]
     assert nothing == []
     assert site.guests == {}
     for purpose, kinds in (
@@ -95,7 +95,7 @@ def test_what_he_did_not_agree_to_is_not_concluded() -> None:
         (Purpose.PERSONALISED_OFFERS, {"match"}),
     ):
         world = World()
-        found = [one for one in visit(world, core(world), 60.0, purpose_set([purpose])) if one.subject]
+        found = [one for one in visit(world, core(world), 30.0, purpose_set([purpose])) if one.subject]
         assert {one.kind for one in found} == kinds
 
 
@@ -151,7 +151,7 @@ def test_the_next_best_when_his_car_leaves() -> None:
         site.request(at_ms, JAN, hello("jan"))
         site.allow(JAN, BOTH)
 
-    found = play(world, site, 60.0, at={8: come})
+    found = play(world, site, 45.0, at={8: come})
     matches = [one.match for one in records(found, "match")]
     assert [one.vehicle for one in matches][:1] == [CAR]
     assert len(matches) == 2
@@ -175,7 +175,7 @@ def test_an_outage_of_a_minute_does_not_make_him_leave() -> None:
     def back(_: int) -> None:
         world.deaf = set()
 
-    found = play(world, site, 150.0, at={5: come, 30: deaf, 90: back})
+    found = play(world, site, 115.0, at={5: come, 20: deaf, 80: back})
     assert len(records(found, "zone_visit")) <= 3
 
 
@@ -238,7 +238,7 @@ def test_the_journal_replays_to_the_same_events(tmp_path: Path) -> None:
     world = World(seed=3)
     world.tags["jan"] = [walking(way_to(CAR), begin_s=6)]
     stepper = Stepper(world.parts, BUILD_TIME_US, journal=True)
-    live, subject = stepped(world, stepper, 40.0)
+    live, subject = stepped(world, stepper, 30.0)
     assert stepper.journal is not None
     path = tmp_path / "journal"
     path.write_bytes(stepper.journal.take())

@@ -190,12 +190,12 @@ def test_a_tag_in_two_places_is_flagged_and_not_followed(seed: int) -> None:
     world = World(seed=seed)
     site = core(world)
     car = world.parts.floor.cars[0]
-    world.tags[car.tag] = [standing(car.x_m, car.y_m), standing(38.0, 20.0, since_s=20.0, until_s=60.0)]
-    play(world, site, 20.0)
+    world.tags[car.tag] = [standing(car.x_m, car.y_m), standing(38.0, 20.0, since_s=15.0, until_s=40.0)]
+    play(world, site, 15.0)
     assert car.id in site.vehicles.confirmed()
-    play(world, site, 30.0, begin_s=20.0)
+    play(world, site, 20.0, begin_s=15.0)
     assert car.id not in site.vehicles.confirmed()
-    play(world, site, 40.0, begin_s=50.0)
+    play(world, site, 30.0, begin_s=35.0)
     assert car.id in site.vehicles.confirmed()
 
 
