@@ -67,7 +67,7 @@ class GuestProfile:
         self._profiles, self._cabin, self._card, self._cards = profiles, cabin, card, cards
         self._device, self._visit = device, visit
         self._wanted: frozenset[str] = frozenset()
-        self._left = False
+        self._left = self._begins = False
         self._plans = 0
         self._told: tuple[tuple[int, bytes] | None, dict[str, Outcome]] = (None, {})
         self._wake = asyncio.Event()
@@ -78,6 +78,7 @@ class GuestProfile:
         """The profile is this now, and these groups of it changed."""
         del document
         self._wanted |= groups | ({MIRRORS} if POSTURE in groups else frozenset())  # the eye moves with the seat
+        self._begins = True
         self._wake.set()
 
     def signed_out(self) -> None:
@@ -141,21 +142,26 @@ class GuestProfile:
                 asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
                 raise
         wanted, self._wanted = self._wanted, frozenset()
-        document = self._profiles.document()
-        if wanted and document is not None and self._visit() is not None:
-            await self._apply(document, wanted, confirmed=False)
+        document, subject = self._profiles.document(), self._visit()
+        if document is None or subject is None:
+            return
+        begins, self._begins = self._begins, False
+        try:
+            if wanted:
+                await self._apply(document, wanted, confirmed=False)
+            elif begins:  # an empty profile: nothing is set, but his hands are learnt from
+                await self._begin(subject, document)
+        except LinkError:  # nothing is set later by itself; from his hands it is learnt as soon as that can be
+            self._begins = True
+            asyncio.get_running_loop().call_later(AGAIN_S, self._wake.set)
+            raise
 
     async def _apply(self, document: Document, groups: frozenset[str], *, confirmed: bool) -> Applied:
         subject = self._visit()
         if subject is None:
             raise InputError("there is no visit")
-        seated = Seated(subject)
         translated = await asyncio.to_thread(fit, document.values, document.origins, self._card, self._cards)
-        self._check(subject, document)
-        await self._cabin.begin(seated)
-        if self._visit() != subject:  # the wipe may have come first
-            await self._cabin.wipe(subject)
-        self._check(subject, document)
+        seated = await self._begin(subject, document)
         self._left = False
         self._plans += 1
         plan = f"{document.epoch.hex()}:{document.version}:{self._plans}"
@@ -166,6 +172,16 @@ class GuestProfile:
             self.applied.notify_all()
         await self._profiles.report(self._card.id, self._of_visit(subject, document.epoch, outcomes), document)
         return self.last
+
+    async def _begin(self, subject: int, document: Document) -> Seated:
+        """The guest is in the cabin; InputError where he, or his profile, is not here any more."""
+        self._check(subject, document)
+        seated = Seated(subject)
+        await self._cabin.begin(seated)
+        if self._visit() != subject:  # the wipe may have come first
+            await self._cabin.wipe(subject)
+        self._check(subject, document)
+        return seated
 
     def _check(self, subject: int, document: Document) -> None:
         """InputError where the guest, or his profile, is not here any more."""

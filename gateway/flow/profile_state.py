@@ -48,11 +48,15 @@ class Agreed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The document as it is now, and the groups that are not as they were. `erased`: nothing of before counts."""
+    """The document as it is now, and the groups that are not as they were.
+
+    `erased`: nothing of before counts. `begun`: there was none before.
+    """
 
     document: Document
     groups: frozenset[str]
     erased: bool = False
+    begun: bool = False
 
 
 class Poster(Protocol):
@@ -166,6 +170,7 @@ class ProfileRoom:
             if kept.session_key != asker:
                 raise InputError("the visit that asked for this is over")
             seen = kept.number - len(kept.waiting) if seen is None else seen
+            begun = not kept.signed_in
             shown, waiting = kept.document, [one for one in kept.waiting if one.number > seen]
             erased = kept.base is not None and kept.base.epoch != theirs.epoch
             if erased:
@@ -189,7 +194,7 @@ class ProfileRoom:
             await self._keep(kept)
             document = kept.document
             assert document is not None
-            return Moved(document, keeping.changed(shown, document), erased)
+            return Moved(document, keeping.changed(shown, document), erased, begun)
 
     async def edit(
         self, group: str, values: Mapping[str, Value | None], origin: Origin, subject: int | None = None

@@ -279,9 +279,9 @@ class ProfileSync:
             return False
         stage_id, document = found
         moved = await self._room.adopt(document, asker=kept.session_key, proven=proof)
+        self._tell(moved)
         await self._stages.drop([stage_id])
         self.counters["opened_from_stage"] += 1
-        self._tell(moved)
         return True
 
     async def _forget(self) -> None:
@@ -295,6 +295,6 @@ class ProfileSync:
     def _tell(self, moved: Moved) -> None:
         for left in self.on_signed_out if moved.erased else ():
             left()
-        if moved.groups:
+        if moved.groups or moved.begun:
             for told in self.on_document:
                 told(moved.document, moved.groups)

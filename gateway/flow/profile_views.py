@@ -46,7 +46,10 @@ class OnDocument(Protocol):
     """Who applies the profile in the vehicle."""
 
     def __call__(self, document: Document, groups: frozenset[str]) -> None:
-        """The document is this now; `groups` are those that changed, all at a sign-in. Called on the loop."""
+        """The document is this now; `groups` are those that changed, all at a sign-in, also where there are none.
+
+        Called on the loop.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ from tests.kit.profile_loop import (
     until_version,
     visit,
 )
+from tests.kit.rides import ride
 
 pytestmark = [pytest.mark.needs_mosquitto, pytest.mark.timed]
 SEAT = {"seat.leg_mm": 812.0, "seat.torso_deg": 24.5}
@@ -198,3 +199,19 @@ async def test_the_guest_gets_a_copy_of_his_profile_from_the_car(tmp_path: Path)
             }  # fmt: skip
             await sync_of(car).sign_out()
             assert json.loads(await desk_of(car).export())["profile"] is None
+
+
+async def test_a_guest_without_a_profile_is_learnt_from_at_once(tmp_path: Path) -> None:
+    """His account made him an empty one: nothing is to be set, and what his hand sets is the first that is kept."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        authority = authority_of(one)
+        jan = await authority.new()
+        async with ride(one, "suv") as suv:
+            await visit(suv.car)
+            assert (await sign_in(suv.car, await authority.code(jan))).phase is Phase.OPEN
+            await suv.car.until(lambda: suv.cabin.status().guest)
+            assert suv.unit.turn(suv.card.zones["driver"] + "Temperature", 24.0)
+            await suv.settles(lambda: sync_of(suv.car).counters["edits"] == 1)
+            await until_version(one, jan, 1)
+            assert (await authority.show(jan)).values["climate.driver.temperature_c"] == 24.0

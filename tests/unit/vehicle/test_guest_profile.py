@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.errors import InputError
+from gateway.errors import InputError, LinkError
 from gateway.profile import Document, Edit, Hlc, Origin, Value, new_epoch, take
 from gateway.profile.fit import Fit, load_cards
 from vehicle_agent.cabin import ApplyTiming, CabinEdit, Outcome, OutcomeKind, Seated
@@ -39,6 +39,8 @@ class World:
     begun: list[int] = field(default_factory=list)
     applied: list[int] = field(default_factory=list)
     wiped: list[int] = field(default_factory=list)
+    away: int = 0
+    seated: asyncio.Event = field(default_factory=asyncio.Event)
     last_apply: ApplyTiming | None = None
 
     def document(self) -> Document | None:
@@ -63,6 +65,10 @@ class World:
         """The guest sits down."""
         self.begun.append(session.subject)
         self.at_begin()
+        if self.away:
+            self.away -= 1
+            raise LinkError("the databroker is away")
+        self.seated.set()
 
     async def apply(self, fit: Fit, plan_id: str, session: Seated, *, confirmed: bool = False) -> tuple[Outcome, ...]:
         """Everything is as wanted."""
@@ -148,3 +154,16 @@ async def test_what_became_of_one_profile_is_not_told_of_another() -> None:
     )
     await one.again(confirmed=True)
     assert world.fields == [["home.address"], ["radio.volume_pct"]]
+
+
+async def test_hands_are_learnt_from_once_the_databroker_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was away as the guest signed in: he is in the cabin as soon as can be, and nothing moves by itself then."""
+    monkeypatch.setattr("vehicle_agent.guest_profile.AGAIN_S", 0.01)
+    world = World(document(20.0, new_epoch(NOW_MS)), away=2)
+    one = await made(world)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(one._apply_all())
+        one.arrived(document(20.0, new_epoch(NOW_MS)), frozenset({"radio"}))
+        await world.seated.wait()
+        assert (world.begun, world.applied) == ([JAN] * 3, [])
+        task.cancel()
