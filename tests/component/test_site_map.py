@@ -11,8 +11,10 @@ from click.testing import CliRunner, Result
 from gateway.clock import SystemClock
 from gateway.config import load
 from gateway.identity.pki import make_dev_pki
+from gateway.log import fields_of
 from gateway.runtime import Agent, options_of
 from showroom_agent.example import FOLDER
+from showroom_agent.hearing import Otherwise
 from showroom_agent.plan import load_floor
 from showroom_agent.site.running import MAP, on_floor
 from showroom_agent.site.settings import SiteAgentSettings
@@ -38,8 +40,11 @@ def settings(folder: Path) -> Path:
     return path
 
 
-async def test_a_running_site_shows_its_floor(tmp_path: Path) -> None:
-    """To the user that it runs as, by a socket that is only his; once it has ended the map says what to do."""
+async def test_a_running_site_shows_its_floor(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """To the user that it runs as, by a socket that is only his, and what it warns of to everybody who looks after it.
+
+    Once it has ended the map says what to do.
+    """
     config = await asyncio.to_thread(settings, tmp_path)
     store = tmp_path / "store"
 
@@ -60,6 +65,20 @@ async def test_a_running_site_shows_its_floor(tmp_path: Path) -> None:
         drawn = await asyncio.to_thread(look)
         assert "hub-07: never_seen" in drawn.output
         assert stat.S_IMODE((await asyncio.to_thread((store / MAP).stat)).st_mode) == 0o600
+        core = site.stepper.core
+        core.vehicles.moved.moved[3] = Otherwise(4, 6, 9.6)
+        core.polarity.contradicted = True
+        before = site.status().steps
+        while site.status().steps <= before + 1:
+            stepped.clear()
+            await stepped.wait()
+        assert list(site.status().moved) == ["hub-04"]
+        warned = {record.getMessage(): fields_of(record) for record in caplog.records}
+        assert warned["hub_moved"]["hub"] == "hub-04"
+        assert "hint" in warned["plan_contradicted"]
+        assert "contradicts" in agent.health.ready["plan"]()
+        drawn = await asyncio.to_thread(look)
+        assert "the plan contradicts how people walk" in drawn.output
     gone = await asyncio.to_thread(look)
     assert gone.exit_code != 0
     assert "no site runs" in str(gone.exception)
