@@ -24,6 +24,8 @@ KIND: Final = "profile"
 REQUESTS_MAX: Final = 8
 """Of one device that wait to be answered; a device has one visit."""
 PROOF_BYTES_MAX: Final = 12_288
+SEALED_MAX: Final = 128
+"""Seals of one batch that are opened: a device keeps half as many changes, and sends again what was not taken."""
 LATE_US: Final = 86_400_000_000
 """So long after its end a visit's last edits are still taken."""
 log = Log("cloud")
@@ -60,13 +62,16 @@ class ProfileDesk:
 
     def take_effects(self, effects: Sequence[Effects]) -> tuple[list[Effects], bool]:
         """The effects that are none of a profile, and whether a vehicle is to be told something."""
-        rest, due = [], False
+        rest, due, opened = [], False, 0
         for effect in effects:
             if effect.shape.kind != KIND:
                 rest.append(effect)
                 continue
-            for column in effect.columns[:1]:
-                for raw in column:
+            for raw in effect.columns[0] if effect.columns else ():
+                opened += 1
+                if opened > SEALED_MAX:
+                    self._count("profile_refused.too_many", 1)
+                else:
                     due |= isinstance(raw, bytes) and self._sealed(effect, raw)
         return rest, due
 
@@ -128,24 +133,23 @@ class ProfileDesk:
 
     def _sealed(self, effect: Effects, raw: bytes) -> bool:
         """An edit or a result; one that makes no sense is counted, it would make no more sense the next time."""
+        visit = self._visit(effect)
+        if visit is None:
+            self._count("profile_refused.no_visit", 1)
+            return False
         try:
             record = record_pb2.Record.FromString(raw).profile
             if record.edit:
-                return self._edit(effect, record.edit)
-            return self._result(effect, record.result)
+                return self._edit(effect, record.edit, *visit)
+            return self._result(effect, record.result, visit[0])
         except (DecodeError, InputError) as error:
             self._count("profile_refused.sealed", 1)
             log.debug("profile_record_refused", device=effect.device, error=type(error).__name__)
             return False
 
-    def _edit(self, effect: Effects, sealed: bytes) -> bool:
+    def _edit(self, effect: Effects, sealed: bytes, profile: int, seen: int) -> bool:
         plain = unseal(sealed, self._terms.seal, context("edit", effect.device, effect.subject))
         number, epoch = edit_head(plain)
-        visit = self._visit(effect)
-        if visit is None:
-            self._count("profile_refused.no_visit", 1)
-            return False
-        profile, seen = visit
         if epoch != self.ledger.epoch(profile):  # of an erased profile: the vehicle counts anew when it hears
             self._count("profile_refused.epoch", 1)
             return self._say(effect.subject)
@@ -172,12 +176,11 @@ class ProfileDesk:
         self._seen(effect.subject, number)
         return self._say(effect.subject)  # so that the vehicle hears that it was taken, or what won
 
-    def _result(self, effect: Effects, sealed: bytes) -> bool:
+    def _result(self, effect: Effects, sealed: bytes, profile: int) -> bool:
         plain = unseal(sealed, self._terms.seal, context("result", effect.device, effect.subject))
         result = profile_pb2.ProfileResult.FromString(plain)
-        visit = self._visit(effect)
-        if visit is None or result.epoch != self.ledger.epoch(visit[0]):
-            self._count("profile_refused.no_visit", 1)
+        if result.epoch != self.ledger.epoch(profile):
+            self._count("profile_refused.epoch", 1)
             return False
         self._db.execute(
             "update profile_visit set reported_version = ?1, result = ?2 where subject = ?3 and reported_version <= ?1",

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from forecourt.v1 import profile_pb2, record_pb2
 
 from gateway.clock import ManualClock
-from gateway.cloud.profile.desk import ProfileDesk
+from gateway.cloud.profile.desk import SEALED_MAX, ProfileDesk
 from gateway.cloud.profile.proofs import STAGES_MAX, Codes
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_database
@@ -65,11 +65,12 @@ class World:
         sealed = seal(result.SerializeToString(), self.key, context("result", CAR, JAN))
         self.takes_sealed(profile_pb2.SealedProfile(result=sealed))
 
-    def takes_sealed(self, sealed: profile_pb2.SealedProfile) -> bool:
+    def takes_sealed(self, *sealed: profile_pb2.SealedProfile, subject: int = JAN) -> bool:
         """As it comes out of a bag."""
-        raw = record_pb2.Record(profile=sealed).SerializeToString()
-        shape = ShapeInfo(1, "profile", ())
-        rest, due = self.desk.take_effects([Effects(CAR, 1, Stream.LIVE, 1, JAN, 8, shape, [1], [1], [1], [[raw]])])
+        raw = [record_pb2.Record(profile=one).SerializeToString() for one in sealed]
+        shape, ones = ShapeInfo(1, "profile", ()), [1] * len(raw)
+        effects = Effects(CAR, 1, Stream.LIVE, 1, subject, 8, shape, ones, ones, ones, [raw])
+        rest, due = self.desk.take_effects([effects])
         assert rest == []
         return due
 
@@ -149,6 +150,16 @@ def test_an_older_result_does_not_stand_in_for_a_newer_one(world: World) -> None
         world.tells(told)
     ((version, raw),) = world.db.execute("select reported_version, result from profile_visit").fetchall()
     assert (version, profile_pb2.ProfileResult.FromString(raw).outcomes[0].reason) == (5, "at 5")
+
+
+def test_so_many_seals_of_a_batch_are_opened(world: World) -> None:
+    """Each costs as much as a hundred events, and a vehicle keeps fewer; without a visit none is opened at all."""
+    sealed = [profile_pb2.SealedProfile(edit=b"none of ours")] * (SEALED_MAX + 20)
+    world.takes_sealed(*sealed)
+    assert world.counts == {"profile_refused.sealed": SEALED_MAX, "profile_refused.too_many": 20}
+    world.counts.clear()
+    world.takes_sealed(*sealed[:10], subject=JAN + 1)
+    assert world.counts == {"profile_refused.no_visit": 10}
 
 
 def test_no_more_is_staged_than_a_vehicle_keeps(world: World) -> None:
