@@ -31,6 +31,7 @@ from tests.unit.consent.parts import (
 
 NOW = Moment.of(ManualClock())
 DRIVE = kind_of(SPEED, DOOR, AIR, HEART, purposes=[DRIVING])
+MESSAGES = Purpose.COCKPIT_MESSAGES
 D, A, P, V, S = (1 << purpose for purpose in (DRIVING, ANALYTICS, PROFILE, OPERATION, SAFETY))
 
 
@@ -54,8 +55,9 @@ D, A, P, V, S = (1 << purpose for purpose in (DRIVING, ANALYTICS, PROFILE, OPERA
         (kind_of("Vehicle.IsBrokenDown", purposes=[SAFETY]), 0, [], Decision(S, None)),
         (kind_of(SPEED, purposes=[SAFETY]), 0, [], None),
         (kind_of(SPEED, purposes=[]), 5, [DRIVING], None),
-        (kind_of(purposes=[DRIVING, PROFILE]), 5, [DRIVING, PROFILE], Decision(D, None)),
-        (kind_of(purposes=[PROFILE]), 5, [PROFILE], None),
+        (kind_of(purposes=[DRIVING, MESSAGES]), 5, [DRIVING, MESSAGES], Decision(D, None)),
+        (kind_of(purposes=[MESSAGES]), 5, [MESSAGES], None),
+        (kind_of(purposes=[PROFILE]), 5, [PROFILE], Decision(P, None)),
         (kind_of(purposes=[OPERATION]), 0, [], Decision(V, None)),
         (kind_of(purposes=[OPERATION]), 5, [DRIVING], None),
         (kind_of(purposes=[SAFETY]), 0, [], None),
