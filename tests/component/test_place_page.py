@@ -114,6 +114,12 @@ async def test_a_plan_is_drawn_by_mouse_and_by_keyboard(page: PlacePage, tmp_pat
         for key, code, times in (("ArrowLeft", 37, 3), ("ArrowDown", 40, 2), ("r", 82, 2)):
             for _ in range(times):
                 await tab.press(key, code)
+        assert (
+            await tab.js("getComputedStyle(document.activeElement.firstChild).vectorEffect") == "non-scaling-stroke"
+        ), "what has the focus is framed"
+        assert await tab.js("getComputedStyle(document.activeElement).outlineStyle") == "none", (
+            "in pixels, not in metres"
+        )
         await add(tab, "zone", "lounge")
         await tab.js("document.querySelector('[data-key=\"zone:lounge#2\"]').focus()")
         for _ in range(5):
