@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ CHANGED_LIFE_S: Final = 3_600
 LOOK_S: Final = 30.0
 CONSENT_WAIT_S: Final = 8.0
 TAKEN_US: Final = 5_000_000
+ANSWERS_MAX: Final = 240
+ANSWERS_S: Final = 30.0
 _WRONG: Final = frozenset({"unknown_code", "token_refused", "unknown_key", "not_opened"})
 """These count as tries."""
 log = Log("cloud")
@@ -52,6 +55,7 @@ class ProfileRounds:
         self._parts, self._inbox, self._commander, self._clock = parts, parts.inbox, commander, clock
         self._wake = asyncio.Event()
         self._later: asyncio.TimerHandle | None = None
+        self._answers: dict[str, deque[float]] = {}
         self._swept_s = clock.boottime_s()
 
     def due(self) -> None:
@@ -74,6 +78,7 @@ class ProfileRounds:
         now_s = self._clock.boottime_s()
         if now_s - self._swept_s >= LOOK_S:  # however busy it is
             self._swept_s = now_s
+            self._answers.clear()
             await self._inbox.write(lambda _: self._parts.desk.sweep())
         for stage_id, device in await self._inbox.read(_taken_back):
             try:
@@ -90,6 +95,17 @@ class ProfileRounds:
                 await self._tell(subject, device, notice)
             except ForecourtError as error:
                 log.warning("profile_change_not_told", device=device, error=type(error).__name__)
+
+    def _may_answer(self, device: str) -> bool:
+        """So many answers a device has in ANSWERS_S; each costs three commits of what all share."""
+        now_s = asyncio.get_running_loop().time()
+        answers = self._answers.setdefault(device, deque())
+        while answers and now_s - answers[0] >= ANSWERS_S:
+            answers.popleft()
+        if len(answers) >= ANSWERS_MAX:
+            return False
+        answers.append(now_s)
+        return True
 
     async def _unstage(self, stage_id: bytes, device: str) -> None:
         body = profile_pb2.ProfileUnstage(id=stage_id).SerializeToString()
@@ -112,7 +128,7 @@ class ProfileRounds:
         """
         agreed = await self._inbox.read(lambda _: self._parts.allowed(asked.subject))
         waited_s = (self._clock.wall_us() - asked.received_us) / 1_000_000
-        if not agreed and 0 <= waited_s < CONSENT_WAIT_S:
+        if (not agreed and 0 <= waited_s < CONSENT_WAIT_S) or not self._may_answer(asked.device):
             self._later_again()
             return
         answer = profile_pb2.ProfileAnswer(

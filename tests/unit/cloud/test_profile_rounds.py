@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from forecourt.v1 import control_pb2, profile_pb2
 
 from gateway.clock import ManualClock
 from gateway.cloud.commands import TooManyCommands
+from gateway.cloud.profile import rounds as rooms
 from gateway.cloud.profile.desk import ProfileDesk
 from gateway.cloud.profile.proofs import Codes, Proofs
 from gateway.cloud.profile.rounds import ANSWER, CHANGED, LOOK_S, UNSTAGE, ProfileParts, ProfileRounds
@@ -268,3 +270,21 @@ async def test_what_is_staged_of_an_erased_profile_is_taken_back_whatever_comes_
             await one.came.wait_for(lambda: sum(kind == UNSTAGE for _, kind, _ in one.issued) >= 2)
         told = {(d, profile_pb2.ProfileUnstage.FromString(b).id) for d, kind, b in one.issued if kind == UNSTAGE}
         assert told == {("car-1", b"stage--1"), ("car-2", b"stage--2")}
+
+
+async def test_a_vehicle_that_asks_all_the_time_is_answered_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer costs three commits of everybody's database; what it asks beyond waits, and others do not."""
+    monkeypatch.setattr(rooms, "ANSWERS_MAX", 3)
+    async with world(tmp_path) as one:
+        for count in range(1, 4):
+            await one.asks("car-1", 1, WRONG)
+            await one.answer("car-1", count)
+        await one.asks("car-1", 1, WRONG)
+        await one.asks("car-2", 2, WRONG)
+        await one.answer("car-2")
+        assert [device for device, kind, _ in one.issued if kind == ANSWER] == ["car-1"] * 3 + ["car-2"]
+        monkeypatch.setattr(rooms, "ANSWERS_S", 0.0)
+        one.rounds.due()
+        await one.answer("car-1", 4)
