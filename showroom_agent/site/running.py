@@ -12,6 +12,7 @@ from gateway.identity import load_cloud, tls_context
 from gateway.link import Endpoint
 from gateway.log import Log
 from gateway.runtime import Agent
+from showroom_agent.nav import Router
 from showroom_agent.site.agent import SiteAgent
 from showroom_agent.site.broker import floor_broker
 from showroom_agent.site.moved_hubs import Memory
@@ -20,6 +21,7 @@ from showroom_agent.site.parts import SiteParts
 from showroom_agent.site.settings import SiteAgentSettings
 
 JOURNAL, HEARD, MAP, MAP_VERB = "journal", "heard.json", "map.sock", "map"
+PROBLEMS_MAX = 20
 log = Log("site")
 
 
@@ -41,12 +43,26 @@ async def on_floor(settings: SiteAgentSettings, agent: Agent) -> AsyncIterator[S
         journal = settings.store.folder / JOURNAL if asked.journal else None
         if journal is not None:
             await asyncio.to_thread(set_aside, journal)
+        await asyncio.to_thread(tell_problems, parts)
         site = SiteAgent(agent, parts, floor, Endpoint.parse(url, tls), journal=journal, visit_s=asked.visit_s)
         memory = Memory(settings.store.folder / HEARD, site.stepper.core)
         await asyncio.to_thread(memory.load)
         site.beside.append(memory.run)
         await _show_map(stack, settings.store.folder / MAP, site)
         yield site
+
+
+def tell_problems(parts: SiteParts) -> int:
+    """Logs what guests would meet on this plan, no exit or a car that cannot be reached; how many. Blocks.
+
+    The site runs all the same: whoever stands in the showroom wants to be located and matched meanwhile.
+    """
+    problems = Router(parts.floor).problems()
+    for one in problems[:PROBLEMS_MAX]:
+        log.warning(
+            "plan_problem", why=one.why.value, place=one.target, hint="`forecourt site route --check` says more"
+        )
+    return len(problems)
 
 
 async def _show_map(stack: AsyncExitStack, path: Path, site: SiteAgent) -> None:

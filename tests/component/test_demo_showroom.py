@@ -14,7 +14,7 @@ from simulators.demo.showroom import run_showroom
 async def test_a_guest_is_led_to_the_car_that_fits(tmp_path: Path) -> None:
     """From just before the entrance to the car; everything that was told arrived once, and the report says so."""
     said: list[str] = []
-    report = await run_showroom(tmp_path, "mosquitto", 1, said.append, start=(21.5, 8.5), pitch_m=4.0, stay_s=1.0)
+    report = await run_showroom(tmp_path, "mosquitto", 1, said.append, start=(19.0, 6.0), pitch_m=4.0, stay_s=1.0)
     path = tmp_path / "report.json"
     report.write(path)
     told = json.loads(path.read_text())["showroom"]

@@ -1,13 +1,21 @@
 """What comes out of the air and over the floor, as targets; must never catch what it looks for."""
 
+from functools import cache
+
+from forecourt.v1 import showroom_pb2
+from google.protobuf.message import DecodeError
+
 from gateway.errors import InputError
 from showroom_agent.hub import Watch, replay
 from showroom_agent.radio import Advert, RotatingTags, built_in, rotating_advert
 from showroom_agent.radio.eddystone import SERVICE as EDDYSTONE
 from showroom_agent.radio.rotating import SERVICE as ROTATING
+from showroom_agent.site import SiteCore
 from showroom_agent.site.hubs import read_frame
+from tests.kit.showroom import BOTH, example
 
 KEY, WALL_S = b"k" * 16, 1.8e9
+GUEST = 4711
 TAGS = RotatingTags({"tag": KEY})
 FORMATS = built_in()
 _IBEACON = b"\x02\x15" + bytes(range(16)) + b"\0\1\0\2\xc5"
@@ -46,6 +54,42 @@ def advert(data: bytes) -> None:
 def frame(data: bytes) -> None:
     """A frame of a hub, as a site reads it behind the signature."""
     read_frame(data, "hub-1")
+
+
+def requests() -> list[bytes]:
+    """What guests' phones say, one of each kind."""
+    hello = showroom_pb2.GuestHello(tag="jan", language="de", wishes='{"drive": ["electric"]}')
+    fix = showroom_pb2.GpsFix(latitude_deg=52.4, longitude_deg=9.7, accuracy_m=5.0)
+    heard = showroom_pb2.PhoneSightings()
+    heard.beacons.add(hub="hub-01", best_dbm=-60, mean_dbm=-62.5, count=2)
+    heard.beacons.add(beacon="ibeacon:00112233:1:2", best_dbm=-60, mean_dbm=-62.5, count=2)
+    said = showroom_pb2.GuestRequest
+    good = (said(hello=hello), said(fix=fix), said(sightings=heard), said(wishes="{}"), said(vehicle="piccolo"))
+    return [one.SerializeToString() for one in good]
+
+
+@cache
+def _core() -> SiteCore:
+    """The example showroom with one guest, whose phone listens."""
+    core = SiteCore(example(), 0)
+    core.request(0, GUEST, showroom_pb2.GuestRequest(hello=showroom_pb2.GuestHello()))
+    core.allow(GUEST, BOTH)
+    return core
+
+
+def request(data: bytes) -> None:
+    """A guest's request behind the signature: a hello begins another visit, everything else is of one that goes on."""
+    core = _core()
+    try:
+        said = showroom_pb2.GuestRequest.FromString(data)
+    except DecodeError:
+        raise InputError("no request") from None
+    which = said.WhichOneof("request")
+    if which in {"bye", "forget"}:
+        return
+    core.request(1, GUEST + (which == "hello"), said)
+    core.allow(GUEST + 1, 0)
+    assert len(core.guests) == 1, "a visit outlives its guest"
 
 
 def log(data: bytes) -> None:

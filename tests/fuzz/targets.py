@@ -98,6 +98,7 @@ def targets() -> dict[str, Target]:
         Target("advert", floor.ADVERTS, floor.advert),
         Target("sighting_frame", [frame.SerializeToString()], floor.frame, showroom_pb2.SightingFrame),
         Target("hub_log", floor.LOG, floor.log),
+        Target("guest_request", floor.requests(), floor.request, showroom_pb2.GuestRequest),
         Target("account_token", accounts.tokens(), accounts.token),
         Target("account_claims", accounts.statements(), accounts.statement, remade=accounts.remade),
         Target("account_keys", accounts.key_sets(), accounts.keys, remade=accounts.remade),

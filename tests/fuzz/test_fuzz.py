@@ -16,8 +16,8 @@ RUNS = {"inbox": 300, "profile_sealed": 300}  # which take ten times as long as 
 NEVER_READ = {"account_token", "signature"}
 DECODERS = {
     "account_answer", "account_claims", "account_keys", "account_token",
-    "advert", "batch", "birth", "cloud_state", "columns_body", "columns_frame", "command", "epoch", "hub_log",
-    "identity_body", "inbox",
+    "advert", "batch", "birth", "cloud_state", "columns_body", "columns_frame", "command", "epoch",
+    "guest_request", "hub_log", "identity_body", "inbox",
     "profile_document", "profile_edit", "profile_record", "profile_request", "profile_sealed",
     "receipt", "record", "rows_body", "rows_frame", "seal", "sighting_frame",
     "signature", "topic",

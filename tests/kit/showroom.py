@@ -52,6 +52,8 @@ class World:
     deaf: set[str] = field(default_factory=set)
     boots: dict[str, int] = field(default_factory=dict)
     skew_us: dict[str, int] = field(default_factory=dict)
+    noise: dict[str, list[str]] = field(default_factory=dict)
+    """Tags of nobody, by the hub that says it hears them."""
     fading_db: float = 3.0
     begin_ms: int = 1_000_000
 
@@ -88,6 +90,8 @@ class World:
                 usable = [round(level) for level in levels if -96 < level < -10]
                 if usable:
                     frame.tags.add(tag=tag, best_dbm=max(usable), mean_dbm=float(np.mean(usable)), count=len(usable))
+            for tag in self.noise.get(hub.id, ()):
+                frame.tags.add(tag=tag, best_dbm=-60, mean_dbm=-60, count=1)
             yield frame
 
     def level(self, hub: str, hub_x: float, hub_y: float, place: tuple[float, float]) -> float:
