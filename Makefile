@@ -10,6 +10,8 @@ UV := $(VENV)/bin/uv
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 ARGS ?=
 PYTEST_ARGS ?=
+# Tests of one process each, without brokers, browsers or measured times: these run side by side, the others one by one.
+PURE := tests/unit tests/property tests/conformance
 EXTRAS := vehicle hub site page cloud sim build
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
@@ -36,7 +38,8 @@ test: venv ## check, then every test with the seconds of each area (PYTEST_ARGS=
 	@.ci/packages mosquitto=mosquitto mosquitto_sub=mosquitto-clients protoc=protobuf-compiler node=nodejs strace=strace dbus-daemon=dbus-daemon || [ -z "$$CI" ]
 	@.ci/packages chromium=chromium || [ -z "$$CI" ]
 	@$(MAKE) --no-print-directory check
-	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(PYTEST_ARGS)
+	PATH="$$PATH:/usr/sbin" $(PY) -m pytest -n logical $(PURE) $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(addprefix --ignore=,$(PURE)) $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
 faults: venv ## kill, cut, fill and damage things; every run ends with the books (ARGS=--help)
 	PATH="$$PATH:/usr/sbin" $(PY) -m tests.faults $(ARGS)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster
@@ -76,6 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items[:] = [item for item in items if item not in left_out]
             config.hook.pytest_deselected(items=left_out)
             config.stash[LEFT_OUT] = len(left_out)
+            getattr(config, "workeroutput", {})["left_out"] = len(left_out)  # told to whoever shares the tests out
     absent = {mark: tool for mark, tool in TOOLS.items() if shutil.which(tool) is None}
     for item in items:
         for mark, tool in absent.items():
@@ -83,6 +85,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=f"{tool} is not installed; `make test` as root installs it"))
         if os.geteuid() != 0 and item.get_closest_marker("needs_root"):
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A parallel run: each worker left out the same tests."""
+    count = getattr(node, "workeroutput", {}).get("left_out", 0)
+    if count:
+        node.config.stash[LEFT_OUT] = count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
