@@ -155,7 +155,6 @@ class ProfileDesk:
             return self._say(effect.subject)
         if number <= seen:
             self._count("profile_edits_repeated", 1)
-            return False
         if number > seen + 1:  # the one before comes later, or again: the device is told where to begin
             self._count("profile_edits_out_of_order", 1)
             return self._say(effect.subject)
@@ -165,15 +164,17 @@ class ProfileDesk:
             taken = self.ledger.take_edit(profile, epoch, own, effect.device)
         except InputError:  # nor would it make sense the next time: those behind it must not wait for it for ever
             self._count("profile_refused.edit", 1)
-            self._seen(effect.subject, number)
-            return self._say(effect.subject)
+            self._seen(effect.subject, max(number, seen))
+            return number > seen and self._say(effect.subject)
+        if number <= seen and not taken.changed:  # as nearly always; a number given twice, after a restore, is news
+            return False
         if taken.ahead:
             self._count("profile_refused.ahead", 1)
             self._db.execute("update profile_visit set ahead = 1 where subject = ?", (signed(effect.subject),))
             return self._say(effect.subject)
         self._count("profile_edits" if taken.changed else "profile_edits_older", 1)
         self._count("profile_conflicts", taken.conflict is not None)
-        self._seen(effect.subject, number)
+        self._seen(effect.subject, max(number, seen))
         return self._say(effect.subject)  # so that the vehicle hears that it was taken, or what won
 
     def _result(self, effect: Effects, sealed: bytes, profile: int) -> bool:

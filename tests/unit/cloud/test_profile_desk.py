@@ -152,6 +152,18 @@ def test_an_older_result_does_not_stand_in_for_a_newer_one(world: World) -> None
     assert (version, profile_pb2.ProfileResult.FromString(raw).outcomes[0].reason) == (5, "at 5")
 
 
+def test_a_number_that_was_given_twice_loses_no_edit(world: World) -> None:
+    """After a restore a vehicle counts anew, while what it sent before comes again under the numbers of then."""
+    assert world.takes(1, world.edit(20.0))
+    other = world.document.edit(
+        "home", {"home.latitude": 52.0}, Hlc(world.clock.wall_us() // 1_000, 5, CAR), Origin(CAR)
+    )
+    assert world.takes(1, other)
+    assert not world.takes(1, other)
+    assert world.document.values == {"radio.volume_pct": 20.0, "home.latitude": 52.0}
+    assert (world.seen(), world.counts["profile_edits_repeated"]) == (1, 2)
+
+
 def test_so_many_seals_of_a_batch_are_opened(world: World) -> None:
     """Each costs as much as a hundred events, and a vehicle keeps fewer; without a visit none is opened at all."""
     sealed = [profile_pb2.SealedProfile(edit=b"none of ours")] * (SEALED_MAX + 20)
