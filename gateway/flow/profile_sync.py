@@ -40,7 +40,7 @@ class ProfileSync:
         self._wanted = self._synced = self._resend = False
         self._reason, self._heard, self._boot = "", b"", 0
         self._wake = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._since_s = asyncio.get_running_loop(), float("-inf")
         self.on_document: list[OnDocument] = []
         self.on_signed_out: list[Callable[[], None]] = []
         self.counters: Counter[str] = Counter()
@@ -76,8 +76,6 @@ class ProfileSync:
     def document(self) -> Document | None:
         """The profile of the visit as this device knows it; None before a sign-in."""
         return self._room.document
-
-    # What surfaces ask for
 
     async def challenge(self) -> bytes:
         """The key of this visit, which a phone's key signs to open its profile here; 32 bytes."""
@@ -128,10 +126,11 @@ class ProfileSync:
     async def edit(
         self, group: str, values: Mapping[str, Value | None], origin: Origin, subject: int | None = None
     ) -> Edit:
-        """The guest changed fields of a group by hand; kept when this returns. InputError where he has no profile.
+        """The guest changed fields of a group by hand; kept when this returns.
 
-        `subject`: the visit in which it was made; InputError where that is over.
+        `subject`: the visit in which it was made. InputError where that is over, has no profile, or no yes in force.
         """
+        await self._room.agreed()
         edit = await self._room.edit(group, values, origin, subject)
         self.counters["edits"] += 1
         self._wake.set()
@@ -143,11 +142,10 @@ class ProfileSync:
         if kept is not None and kept.base is not None and kept.base.epoch == document.epoch:
             await self._mail.result(kept, result_message(document, card, outcomes))
 
-    # What comes down
-
     def connected(self) -> None:
         """A new connection: what was missed is not known, so the whole profile is asked for."""
         self._synced, self._wanted, self._boot = False, self._room.signed_in, 0
+        self._since_s = self._loop.time()
         self._wake.set()
 
     async def answer(self, body: bytes) -> bytes:
@@ -221,8 +219,6 @@ class ProfileSync:
             elif self._room.kept.subject == subject:
                 await self._forget()
 
-    # Running
-
     async def run(self) -> None:
         """Asks and sends for ever."""
         while True:
@@ -242,7 +238,8 @@ class ProfileSync:
         if kept is None or not kept.signed_in or not (self._wanted or self._synced):
             return
         if not await self._room.reaches_cloud():
-            self._loop.call_later(AGAIN_S, self._wake.set)  # he may say more
+            fresh = self._loop.time() - self._since_s < AGAIN_S  # what he said is on its way, perhaps; or he says more
+            self._loop.call_later(SOON_S if fresh else AGAIN_S, self._wake.set)
             return
         gone = self._room.kept is None or self._room.kept.session_key != kept.session_key
         if self._wanted and self._asking.open is None and self._mail.ready and self._online() and not gone:

@@ -9,6 +9,7 @@ from forecourt.v1 import profile_pb2
 
 from gateway.errors import InputError, LinkError
 from gateway.flow.profile_views import Phase
+from gateway.limits import CONSENT_LEASE_S
 from gateway.model import Scope
 from gateway.profile import Origin
 from tests.kit.profile_loop import (
@@ -215,3 +216,28 @@ async def test_a_guest_without_a_profile_is_learnt_from_at_once(tmp_path: Path) 
             await suv.settles(lambda: sync_of(suv.car).counters["edits"] == 1)
             await until_version(one, jan, 1)
             assert (await authority.show(jan)).values["climate.driver.temperature_c"] == 24.0
+
+
+async def test_a_lease_that_is_over_ends_learning_until_the_authority_is_heard_again(tmp_path: Path) -> None:
+    """A yes that nobody confirmed for so long is relied on no more; when it is confirmed, it goes on."""
+    async with profile_loop(tmp_path) as one:
+        await one.cloud_up()
+        authority = authority_of(one)
+        jan = await authority.new()
+        await authority.set(jan, SEAT)
+        async with running(one) as car:
+            await visit(car)
+            await sign_in(car, await authority.code(jan))
+            one.network.cut()
+            await car.until(lambda: not car.agent.uplink.status().online)
+            one.clock.advance(3_600)
+            await sync_of(car).edit("posture", {"seat.leg_mm": 790.0}, CAR)
+            one.clock.advance(CONSENT_LEASE_S)
+            with pytest.raises(InputError, match="agree"):
+                await sync_of(car).edit("posture", {"seat.leg_mm": 780.0}, CAR)
+            one.network.heal()
+            car.agent.uplink.link.hurry()
+            await until_version(one, jan, 2)
+            await car.until(lambda: not sync_of(car).status().waiting)
+            await sync_of(car).edit("posture", {"seat.leg_mm": 770.0}, CAR)
+            await until_version(one, jan, 3)
