@@ -209,6 +209,7 @@ class GuestProfile:
             learn, edit.before, edit.after, document.values, document.origins, self._card, self._cards
         )
         for group, learned in found.items():
+            self._check(edit.session.subject, document)
             origin = Origin(self._device, self._card.id, self._card.revision, learned.raw)
             await self._profiles.edit(group, learned.values, origin, edit.session.subject)
             _log.info("profile_learnt", group=group)
