@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from forecourt.v1 import consent_pb2
 from forecourt.v1.control_pb2 import ControlRecord
@@ -203,7 +204,7 @@ def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 @contextlib.asynccontextmanager
-async def loop(folder: Path, *devices: str, **conf: object) -> AsyncIterator[Loop]:
+async def loop(folder: Path, *devices: str, **conf: Any) -> AsyncIterator[Loop]:
     """A broker (with lines of `conf`) behind a network that can be cut, and a witness beside it; no cloud yet."""
     pki = await asyncio.to_thread(make_dev_pki, folder / "pki", list(devices) or ["car-1"])
     who = await asyncio.to_thread(load_cloud, pki.cloud)
