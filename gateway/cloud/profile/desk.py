@@ -209,10 +209,15 @@ class ProfileDesk:
         return True
 
 
-def visits_to_tell(db: sqlite3.Connection) -> list[tuple[int, str, int]]:
-    """(subject, device, notice) of open visits whose profile has changed since they were told."""
+def visits_to_tell(db: sqlite3.Connection, kind: str, now_us: int) -> list[tuple[int, str, int, int | None]]:
+    """(subject, device, notice, sent) of open visits whose profile has changed since they were told.
+
+    `sent`: when a command of this kind went to the device that it has not taken yet, in us; None for none.
+    """
     rows = db.execute(
-        "select v.subject, v.device, p.notice from profile_visit v join profile p on p.id = v.profile"
-        " where v.ended_us is null and v.told_notice < p.notice"
+        "select v.subject, v.device, p.notice, (select max(c.issued_us) from command c where c.device = v.device"
+        " and c.kind = ?1 and c.stage = 0 and c.not_after_us > ?2) from profile_visit v"
+        " join profile p on p.id = v.profile where v.ended_us is null and v.told_notice < p.notice",
+        (kind, now_us),
     )
-    return [(unsigned(subject), device, notice) for subject, device, notice in rows]
+    return [(unsigned(subject), device, notice, sent_us) for subject, device, notice, sent_us in rows]

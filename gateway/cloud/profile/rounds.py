@@ -90,7 +90,12 @@ class ProfileRounds:
                 await self._answer(asked)
             except ForecourtError as error:
                 log.warning("profile_not_answered", device=asked.device, error=type(error).__name__)
-        for subject, device, notice in await self._inbox.read(visits_to_tell):
+        now_us = self._clock.wall_us()
+        for subject, device, notice, sent_us in await self._inbox.read(lambda db: visits_to_tell(db, CHANGED, now_us)):
+            if sent_us is not None:  # one note says all; it is about to be taken, or the vehicle asks when it is back
+                if now_us - sent_us < TAKEN_US:
+                    self._later_again()
+                continue
             try:
                 await self._tell(subject, device, notice)
             except ForecourtError as error:
@@ -208,13 +213,6 @@ class ProfileRounds:
         return state
 
     async def _tell(self, subject: int, device: str, notice: int) -> None:
-        """One note waits for a vehicle at a time: it says all, and leaves room for the commands of others."""
-        now_us = self._clock.wall_us()
-        sent_us = await self._inbox.read(lambda db: _note_waits(db, subject, device, now_us))
-        if sent_us is not None:
-            if now_us - sent_us < TAKEN_US:  # it is about to be taken; one that is away asks when it comes back
-                self._later_again()
-            return
         body = profile_pb2.ProfileChanged(subject=subject, notice=notice).SerializeToString()
         await self._commander.issue(device, CHANGED, body, life_s=CHANGED_LIFE_S)
         await self._inbox.write(
@@ -237,16 +235,6 @@ def _waiting(db: sqlite3.Connection) -> list[Asked]:
         Asked(unsigned(subject), device, unsigned(request), bytes(key), bytes(proof), received_us)
         for subject, device, request, key, proof, received_us in rows
     ]
-
-
-def _note_waits(db: sqlite3.Connection, subject: int, device: str, now_us: int) -> int | None:
-    """When a note to this visit was sent that is not taken yet."""
-    rows = db.execute(
-        "select issued_us, body from command where device = ? and kind = ? and stage = 0 and not_after_us > ?",
-        (device, CHANGED, now_us),
-    )
-    sent = (at_us for at_us, body in rows if profile_pb2.ProfileChanged.FromString(body).subject == subject)
-    return max(sent, default=None)
 
 
 def _asks(db: sqlite3.Connection, asked: Asked) -> bool:

@@ -24,6 +24,8 @@ create table if not exists profile_request (subject integer primary key, device 
     session_key blob not null, proof blob not null, received_us integer not null);
 create index if not exists profile_request_by_device on profile_request (device);
 create table if not exists profile_unstage (stage blob primary key, device text not null) without rowid;
+create index if not exists command_waits on command (device, kind, not_after_us) where stage = 0;
+create index if not exists profile_visit_by_device on profile_visit (device);
 create table if not exists profile_meta (name text primary key, value integer not null) without rowid;
 """
 
