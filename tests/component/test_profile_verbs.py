@@ -18,6 +18,7 @@ from gateway.guest.profile_verbs import profile_verbs
 from gateway.guest.verbs import desk_verbs
 from gateway.profile import Origin
 from simulators.verbs_guest_app import guest_app
+from tests.kit.consent_loop import Car, Loop
 from tests.kit.profile_loop import authority_of, desk_of, document_of, profile_loop, running, sync_of
 from vehicle_agent.cabin.outcome import Outcome, OutcomeKind
 from vehicle_agent.verbs_guest import guest
@@ -35,6 +36,17 @@ async def said(group: object, *words: str) -> str:
     done = await run(group, *words)
     assert done.exit_code == 0, done.output
     return done.output
+
+
+async def held(one: Loop, car: Car, profile_id: int) -> bytes:
+    """The car tells what became of a field; a phone's key and an account open the profile; the key."""
+    told = Outcome("seat.leg_mm", OutcomeKind.CLAMPED, "end_stop", 812.0, 800.0)
+    await sync_of(car).report("suv", [told], document_of(car))
+    phone = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    await authority_of(one).add_key(profile_id, phone)
+    await authority_of(one).link_account(profile_id, b"handle")
+    assert await car.agent.drained(20)
+    return phone
 
 
 async def test_a_technician_makes_a_profile_and_a_guest_signs_in(tmp_path: Path) -> None:
@@ -69,12 +81,7 @@ async def test_a_technician_makes_a_profile_and_a_guest_signs_in(tmp_path: Path)
             missed = await run(guest, "sign-in", "7K-3F9Q-ZX2M", *here)
             assert (missed.exit_code, "unknown_code" in missed.output) == (1, True)
             assert "version 1" in await said(guest, "status", *here)
-            told = Outcome("seat.leg_mm", OutcomeKind.CLAMPED, "end_stop", 812.0, 800.0)
-            await sync_of(car).report("suv", [told], document_of(car))
-            phone = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-            await authority_of(one).add_key(int(name, 16), phone)
-            await authority_of(one).link_account(int(name, 16), b"handle")
-            assert await car.agent.drained(20)
+            phone = await held(one, car, int(name, 16))
             assert "812" not in await said(guest, "status", "--json", *here)
             assert "profile none" in await said(guest, "sign-out", *here)
 
