@@ -35,6 +35,7 @@ NAMES = (
     "hub",
     "radio",
     "world",
+    "site",
     "profile",
     "sign_in",
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from showroom_agent.locator.few import quantile
 from showroom_agent.locator.grid import Grid
 from showroom_agent.locator.memory import Echo, Gains, Hubs, Offsets
 from showroom_agent.locator.radio_map import Levels, RadioMap
@@ -90,8 +91,17 @@ class Tracker:
 
     def _heard_map(self, hubs: Hubs, cells: Index | slice) -> tuple[Levels, Levels]:
         """Mean M x h x n and variance h x n (or h x 1) of the map for some hubs and cells."""
-        variance = self._map.variance[hubs]
-        return self._map.mean_dbm[:, hubs][:, :, cells], variance if variance.shape[1] == 1 else variance[:, cells]
+        return self._levels_of(hubs, cells), self._variance_of(hubs, cells)
+
+    def _levels_of(self, hubs: Hubs, cells: Index | slice) -> Levels:
+        mean = self._map.mean_dbm
+        return mean[:, hubs] if isinstance(cells, slice) else mean[:, hubs[:, np.newaxis], cells]
+
+    def _variance_of(self, hubs: Hubs, cells: Index | slice) -> Levels:
+        variance = self._map.variance
+        if variance.shape[1] == 1 or isinstance(cells, slice):
+            return variance[hubs]
+        return variance[hubs[:, np.newaxis], cells]
 
     def _likelihood(
         self, heard: tuple[Levels, Levels], level: Array, own: Array, models: Index, gains: Index
@@ -142,31 +152,32 @@ class Tracker:
             lately.popleft()
         lately.append((now_s, {hub: (len(levels), min(levels)) for hub, levels in heard.items()}))
 
-    def _silence(self, models: Index, gains: Index, cells: Index | slice, blind: Sequence[int]) -> Array | float:
+    def _silence(self, models: Index, gains: Index, cells: Index | slice, blind: Sequence[int]) -> Levels | float:
         """What it says that a hub heard nothing lately: little, since receivers fall silent for many reasons."""
         settings = self._settings
-        counts = np.zeros(self._map.mean_dbm.shape[1])
+        counts = [0] * self._map.mean_dbm.shape[1]
         faint = []
         for _, heard in self._lately:
             for hub, (count, least) in heard.items():
                 counts[hub] += count
                 faint.append(least)
-        if counts.sum() < 4 or settings.silence <= 0:
+        if sum(counts) < 4 or settings.silence <= 0:
             return 0.0
-        usual, least = min(float(np.percentile(counts, 90)), 3.0), float(np.percentile(faint, 3))
-        least = max(least, -100.0)
+        usual, least = min(quantile(counts, 0.9), 3.0), max(quantile(faint, 0.03), -100.0)
         self._faintest = least if self._faintest is None or least < self._faintest else self._faintest + 0.02
-        silent = np.array([hub for hub in np.nonzero(counts == 0)[0] if hub not in blind], np.intp)
+        silent = np.array([hub for hub, count in enumerate(counts) if not count and hub not in blind], np.intp)
         if not silent.size or usual < 1:
             return 0.0
-        silent_map = self._map.mean_dbm[:, silent][:, :, cells]
-        found = np.zeros((len(models), silent_map.shape[2]))
+        silent_map = self._levels_of(silent, cells)
+        found = np.zeros((len(models), silent_map.shape[2]), np.float32)
+        above_faint = (self.offsets.mean[silent][:, np.newaxis] - (self._faintest - 1)).astype(np.float32)
         strong = self.gains.belief[models, gains] >= 0.02 * self.gains.belief.max()
         for place in np.nonzero(strong)[0]:
-            mean = silent_map[models[place]] + self.gains.db[gains[place]]
-            above = (mean + self.offsets.mean[silent][:, np.newaxis] - (self._faintest - 1)) / 4
-            missed = (1 - 0.8 / (1 + np.exp(-above))) ** usual
-            found[place] = np.log(settings.silence_floor + (1 - settings.silence_floor) * missed).sum(axis=0)
+            above = (silent_map[models[place]] + (above_faint + np.float32(self.gains.db[gains[place]]))) / 4
+            missed = (1 - np.float32(0.8) / (1 + np.exp(-above))) ** np.float32(usual)
+            floor = np.float32(settings.silence_floor)
+            found[place] = np.log(floor + (1 - floor) * missed).sum(axis=0)
         if not strong.all():
             found[~strong] = found[strong].mean(axis=0)
-        return settings.silence * found
+        found *= np.float32(settings.silence)
+        return found

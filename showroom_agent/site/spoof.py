@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from showroom_agent.locator import Locator
+from showroom_agent.locator.few import quantile
 from showroom_agent.plan.geometry import Array, Mask
 from showroom_agent.site.hubs import Sighting
 
@@ -148,7 +149,7 @@ class DoubleWatch:
         levels = np.full(self._places.mean.shape[1], np.nan)
         for hub, heard in by_hub.items():
             if len(heard) >= READINGS_LEAST:
-                levels[hub] = np.percentile(heard, 75)
+                levels[hub] = quantile(heard, 0.75)
         if np.count_nonzero(~np.isnan(levels)) < HUBS_LEAST:
             return False
         single = self._places.single(levels)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from showroom_agent.locator import Estimate, Locator, Settings, evaluate
+from showroom_agent.locator.few import quantile
 from showroom_agent.locator.grid import Grid
 from showroom_agent.locator.memory import Echo, Gains, Offsets
 from showroom_agent.locator.motion import Motion
@@ -258,3 +259,12 @@ def test_readings_of_one_step_are_bounded() -> None:
         track.observe(0, -60.0)
     assert sum(len(levels) for levels in track._heard.values()) <= 64
     assert isinstance(Reading(0.0, 0, "", -60.0), tuple)
+
+
+def test_a_quantile_of_a_few_numbers_is_numpy_s() -> None:
+    """For one to thirty values and all shares."""
+    rng = np.random.default_rng(7)
+    for count in range(1, 31):
+        values = rng.normal(size=count).tolist()
+        for share in (0.0, 0.03, 0.5, 0.75, 0.9, 1.0):
+            assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)))
