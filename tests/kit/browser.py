@@ -85,9 +85,9 @@ class Tab:
         return answer["result"].get("value")
 
     async def until(self, expression: str, timeout_s: float = 10.0) -> Any:
-        """The value of an expression once it is truthy; looked at with every picture that the browser draws."""
+        """The value of an expression once it is truthy; a page that is only half there is looked at again."""
         look = (
-            f"new Promise(done => {{ const look = () => {{ const found = {expression};"
+            f"new Promise(done => {{ const look = () => {{ let found; try {{ found = {expression}; }} catch {{}}"
             " if (found) done(found); else setTimeout(look, 10); }; look(); })"
         )
         try:
