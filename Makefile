@@ -10,8 +10,10 @@ UV := $(VENV)/bin/uv
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 ARGS ?=
 PYTEST_ARGS ?=
-# Tests of one process each, without brokers, browsers or measured times: these run side by side, the others one by one.
-PURE := tests/unit tests/property tests/conformance
+# These run side by side, one worker for each core; the others measure time, or load the machine, and run one by one.
+SIDE := tests/unit tests/property tests/conformance tests/fuzz tests/project $(wildcard $(addprefix tests/component/test_,\
+  cabin*.py hub.py joining*.py nearby.py phone.py place_*.py profile_*.py scanner.py site*.py visitors.py \
+  demo_showroom.py consent_*.py revocation*.py command_*.py openid.py))
 EXTRAS := vehicle hub site page cloud sim build
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
@@ -38,8 +40,8 @@ test: venv ## check, then every test with the seconds of each area (PYTEST_ARGS=
 	@.ci/packages mosquitto=mosquitto mosquitto_sub=mosquitto-clients protoc=protobuf-compiler node=nodejs strace=strace dbus-daemon=dbus-daemon || [ -z "$$CI" ]
 	@.ci/packages chromium=chromium || [ -z "$$CI" ]
 	@$(MAKE) --no-print-directory check
-	PATH="$$PATH:/usr/sbin" $(PY) -m pytest -n logical $(PURE) $(PYTEST_ARGS) || [ $$? -eq 5 ]
-	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(addprefix --ignore=,$(PURE)) $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	PATH="$$PATH:/usr/sbin" $(PY) -m pytest -n logical --dist worksteal $(SIDE) $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	PATH="$$PATH:/usr/sbin" $(PY) -m pytest $(addprefix --ignore=,$(SIDE)) $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
 faults: venv ## kill, cut, fill and damage things; every run ends with the books (ARGS=--help)
 	PATH="$$PATH:/usr/sbin" $(PY) -m tests.faults $(ARGS)

@@ -139,7 +139,7 @@ async def until_reported(one: Loop, profile: int, fields: set[str]) -> None:
 
 
 async def test_sign_in_is_quick(tmp_path: Path) -> None:
-    """From the code to the last order in a fraction of a second, what travels left aside; twenty times."""
+    """From the code to the last order in a fraction of a second, what travels left aside; ten times."""
     async with profile_loop(tmp_path) as one:
         await one.cloud_up()
         authority, values = authority_of(one), await jans_values()
@@ -149,7 +149,7 @@ async def test_sign_in_is_quick(tmp_path: Path) -> None:
         cards = dict(await asyncio.to_thread(load_cards))
         aims = {t.path: t.value for t in fit(values, {}, cards["suv"], cards).targets}
         async with ride(one, "suv", put=near(cards["suv"], aims)) as suv:
-            for _ in range(20):
+            for _ in range(10):
                 await visit(suv.car)
                 code = await authority.code(jan)
                 suv.profile.last = None
