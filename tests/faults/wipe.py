@@ -107,7 +107,7 @@ class _Run:
     async def _signs_in(self, guest: Guest) -> None:
         one, authority = self._rig, authority_of(self._rig.loop)
         if guest.kind == "staged":
-            guest.code, _ = await authority.stage(guest.profile, DEVICE, lease_s=3_600)
+            guest.code, _ = await authority.stage(guest.profile, DEVICE, lease_s=60)
             one.order(staged=True)
             await one.must("staged")
             one.loop.network.cut()

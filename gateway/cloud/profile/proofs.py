@@ -70,12 +70,14 @@ class Codes:
         self._ledger.epoch(profile)
         now_us = self._clock.wall_us()
         (open_codes,) = self._db.execute(
-            "select count(*) from profile_code where profile = ? and until_us > ?", (profile, now_us)
+            "select count(*) from profile_code where profile = ? and until_us > ? and used_by is null",
+            (profile, now_us),
         ).fetchone()
         if open_codes >= CODES_MAX:
             raise InputError(f"a profile has at most {CODES_MAX} open codes")
         (staged,) = self._db.execute(
-            "select count(*) from profile_code where stage is not null and device = ? and until_us > ?",
+            "select count(*) from profile_code"
+            " where stage is not null and device = ? and until_us > ? and used_by is null",
             (device, now_us),
         ).fetchone()
         if stage is not None and staged >= STAGES_MAX:
