@@ -65,6 +65,8 @@ class _Run:
         await self._signs_in(guest)
         await self._changes(guest)
         await self._goes(guest)
+        if guest.stage:  # his code is used up, though the authority may never have heard so
+            await authority_of(self._rig.loop).unstage(guest.stage, DEVICE)
 
     async def finish(self) -> Verdict:
         """A last life, in which everything leaves that may, then the verdict on all."""
@@ -107,7 +109,7 @@ class _Run:
     async def _signs_in(self, guest: Guest) -> None:
         one, authority = self._rig, authority_of(self._rig.loop)
         if guest.kind == "staged":
-            guest.code, _ = await authority.stage(guest.profile, DEVICE, lease_s=60)
+            guest.code, guest.stage = await authority.stage(guest.profile, DEVICE, lease_s=3_600)
             one.order(staged=True)
             await one.must("staged")
             one.loop.network.cut()

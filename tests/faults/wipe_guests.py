@@ -25,6 +25,7 @@ class Guest:
     address: str
     profile: int = 0
     code: str = ""
+    stage: bytes = b""
     subject: int = 0
     keys: list[bytes] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
