@@ -12,6 +12,8 @@ from functools import partial
 from forecourt.v1 import consent_pb2
 from forecourt.v1.control_pb2 import ControlRecord
 
+from gateway.consent import ledger
+from gateway.consent.holdings import all_held
 from gateway.consent.purposes import PurposeRegister
 from gateway.errors import InputError
 from gateway.guest.desk import CHANGE_CONTEXT, Parts
@@ -39,6 +41,14 @@ class Visitors:
     def count(self) -> int:
         """How many visits are open."""
         return len(self._open)
+
+    async def start(self) -> None:
+        """Before the first guest: visits of an earlier process, which nobody follows any more, are over."""
+        left = await self._parts.store.read(lambda db: [held.subject for held in all_held(db)])
+        async with self._turn:
+            for subject in left:
+                if subject not in self._open:
+                    await self._wipe(subject, "restart")
 
     async def agree(
         self, subject: int, purposes: Iterable[Purpose], *, surface: str = "phone", language: str = "de"
@@ -98,22 +108,31 @@ class Visitors:
             return
         if len(self._open) >= CONSENT_SUBJECTS_MAX:
             raise InputError(f"{CONSENT_SUBJECTS_MAX} visits are open here: end one first")
-        await self._report(subject, consent_pb2.SessionReport.PHASE_OPENED, "")
+        opened = self._reported(subject, consent_pb2.SessionReport.PHASE_OPENED)
+        await self._parts.outbox.append_control(opened)
         await self._parts.consent.lease(subject, lease_s)
         self._open.add(subject)
 
     async def _wipe(self, subject: int, reason: str) -> None:
+        """What was kept goes with its keys, then what was agreed to: its place is for another guest."""
         self._open.discard(subject)
         parts = self._parts
         await parts.revocation.withdraw(subject, EVERYTHING)
-        await parts.consent.lease(subject, 0)
-        await self._report(subject, consent_pb2.SessionReport.PHASE_WIPED, reason)
+        report = self._reported(subject, consent_pb2.SessionReport.PHASE_WIPED, reason)
+
+        def forget(db: sqlite3.Connection) -> ledger.State:
+            parts.consent.forget(db, subject)
+            parts.outbox.control_now(db, report)
+            return ledger.read(db)
+
+        async with parts.consent.changing:
+            state = await parts.store.write(forget)
+            parts.consent.gate.replace(state.grants, state.version)
         log.info("visit_left", open=len(self._open))
 
-    async def _report(self, subject: int, phase: consent_pb2.SessionReport.Phase, reason: str) -> None:
-        parts = self._parts
+    def _reported(self, subject: int, phase: consent_pb2.SessionReport.Phase, reason: str = "") -> ControlRecord:
         told = consent_pb2.SessionReport(subject=subject, phase=phase, reason=reason[:64])
-        await parts.outbox.append_control(ControlRecord(at_us=parts.clock.wall_us(), session=told))
+        return ControlRecord(at_us=self._parts.clock.wall_us(), session=told)
 
     def _tell_change(self, at_us: int, db: sqlite3.Connection, change: consent_pb2.ConsentChange) -> None:
         self._parts.outbox.control_now(db, ControlRecord(at_us=at_us, consent=change))

@@ -114,6 +114,7 @@ class SiteAgent:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        await self._agreeing.start()
         self._observe()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._link.run(self._session), name="floor")

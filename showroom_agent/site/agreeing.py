@@ -21,6 +21,11 @@ class Agreeing:
         self._agent, self._clock, self._visit_s, self._counters = agent, clock, visit_s, counters
         self._visitors = visitors_of(agent)
 
+    async def start(self) -> None:
+        """Before the first guest: what guests of an earlier process agreed to is over."""
+        if self._visitors is not None:
+            await self._visitors.start()
+
     async def agree(self, subject: int, purposes: PurposeSet) -> PurposeSet | None:
         """What is in force of a visit after its yes; None where that could not be kept, which is logged and counted."""
         named = purposes_of(purposes & ~WITHOUT_CONSENT)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.guest import Visitors
+from gateway.limits import CONSENT_SUBJECTS_MAX
 from gateway.model import Purpose, purpose_set
 from gateway.runtime import visitors_of
 from tests.kit.consent_loop import ANALYTICS, DRIVING, PROFILE, Car, Loop, loop
@@ -104,3 +105,23 @@ async def test_guests_are_served_while_the_cloud_is_away(tmp_path: Path) -> None
             await car.until(lambda: car.may_leave(DRIVING))
             assert await car.agent.drained(20)
             assert await one.effects([DRIVING]) == 4
+
+
+async def test_guests_come_and_go_all_day(tmp_path: Path) -> None:
+    """More of them than may be here at once: whoever leaves makes room, and a restart does too."""
+    async with loop(tmp_path) as one:
+        async with one.car(subject=0) as car:
+            many = visitors(car)
+            for subject in range(1, CONSENT_SUBJECTS_MAX + 6):
+                assert await many.agree(subject, [DRIVING]) == purpose_set([DRIVING])
+                if subject > 3:
+                    await many.leave(subject)
+            assert many.count == 3
+        async with one.car(subject=0) as car:
+            many = visitors(car)
+            assert many.in_force(1) == purpose_set([DRIVING])
+            await many.start()
+            assert many.in_force(1) == 0
+            assert (await car.agent.consent.held(1)).pending == ()
+            assert await many.agree(9_999, [DRIVING]) == purpose_set([DRIVING])
+            assert (await car.agent.outbox.books()).balanced
