@@ -146,6 +146,8 @@ CONSENT_LEASE_S: Final = 86_400
 CONSENT_SKEW_S: Final = 3_600
 """By so much a device's clock may be behind the authority's before a record counts as one from the future."""
 CONSENT_SUBJECTS_MAX: Final = 256
+PROFILE_STAGES_MAX: Final = 16
+"""Profiles that wait in one vehicle for their guests; the cloud sends no more, the vehicle keeps no more."""
 CONSENT_CHANGES_MAX: Final = 256
 """Changes of one subject that wait for the authority; a further yes is refused, a further no never is."""
 CONSENT_HISTORY_MAX: Final = 4_096

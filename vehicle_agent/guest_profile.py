@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from gateway.errors import ForecourtError, InputError, LinkError
-from gateway.guest import SessionState
 from gateway.log import Log
 from gateway.profile import FIELDS, Document, Edit, Origin, Value
 from gateway.profile.fit import Card, Fit, fit, learn, load_card, load_cards
@@ -223,11 +222,7 @@ async def open_guest_profile(agent: Agent, cabin: Cabin, settings: CabinSettings
     cards = await asyncio.to_thread(load_cards)
     card = await asyncio.to_thread(load_card, settings.card_file or settings.card)
 
-    def visit() -> int | None:
-        now = desk.session()
-        return now.subject if now is not None and now.state is SessionState.OPEN else None
-
-    made = GuestProfile(profiles, cabin, cards, card, agent.identity.device, visit)
+    made = GuestProfile(profiles, cabin, cards, card, agent.identity.device, desk.guest)
     profiles.on_document.append(made.arrived)
     profiles.on_signed_out.append(made.signed_out)
     agent.verbs["apply"] = made.apply_verb

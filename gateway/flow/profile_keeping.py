@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gateway.clock import Clock
 from gateway.errors import InputError
+from gateway.limits import PROFILE_STAGES_MAX
 from gateway.model import AeadKey, ClockQuality
 from gateway.profile import Document, Edit, Exchange, Moment, Pending, merge, rebuilt
 from gateway.profile.sealing import HINT_CHARS, SEALED_BYTES_MAX, STAGE_ID_BYTES, public_bytes
@@ -25,7 +26,6 @@ from gateway.profile.wording import document_bytes, edit_bytes, read_document, r
 from gateway.store import Database, MigrationSet
 
 schema = MigrationSet("profile")
-STAGES_MAX: Final = 16
 PENDING_MAX: Final = 64
 LEASE_MAX_S: Final = 30 * 86_400
 GROWS_BYTES: Final = 64
@@ -166,7 +166,7 @@ def put_stage(db: sqlite3.Connection, one: Stage) -> None:
     db.execute("insert or replace into profile_stage values(?, ?, ?, ?, ?, ?)", one)
     db.execute(
         "delete from profile_stage where id in (select id from profile_stage order by until_us desc limit -1 offset ?)",
-        (STAGES_MAX,),
+        (PROFILE_STAGES_MAX,),
     )
 
 

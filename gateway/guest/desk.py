@@ -102,9 +102,13 @@ class GuestDesk:
         """Held by whoever changes the visit; see consent_sync.Sessions."""
         return self._turn
 
+    def guest(self) -> int | None:
+        """The handle of the guest whose visit is open; None for nobody."""
+        return self._now.subject if self._now.state is SessionState.OPEN else None
+
     def here(self, subject: int) -> bool:
         """Whether this is the guest whose visit is open."""
-        return self._now.state is SessionState.OPEN and self._now.subject == subject
+        return self.guest() == subject
 
     async def opened(self, subject: int, lease_s: float) -> None:
         """The authority opens a visit here, for example after a hand-over; see consent_sync.Sessions."""

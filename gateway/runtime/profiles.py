@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigError
-from gateway.guest import SessionState
 from gateway.runtime.options import AgentOptions
 from gateway.store import MigrationSet
 
@@ -32,12 +31,8 @@ def profile_sync(agent: "Agent") -> "ProfileSync | None":
     from gateway.flow.profile_state import ProfileRoom
     from gateway.flow.profile_sync import ProfileSync
 
-    def visit() -> int | None:
-        now = desk.session()
-        return now.subject if now is not None and now.state is SessionState.OPEN else None
-
     device = options.identity.device
-    room = ProfileRoom(agent.store, agent.consent, agent.clock, device, visit)
+    room = ProfileRoom(agent.store, agent.consent, agent.clock, device, desk.guest)
     mail = Mail(device, agent.store, agent.outbox, agent.clock, lambda: profile_kind(agent.intern_kind))
     made = ProfileSync(room, mail, agent.store, agent.clock, lambda: agent.uplink.status().online)
     made.register(agent.commands)

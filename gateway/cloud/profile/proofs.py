@@ -14,10 +14,12 @@ from forecourt.v1 import profile_pb2
 from google.protobuf.message import DecodeError
 
 from gateway.clock import Clock
+from gateway.cloud.profile.desk import LATE_US
 from gateway.cloud.profile.ledger import ProfileLedger
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import signed
 from gateway.errors import ForecourtError, InputError, LinkError, Retry
+from gateway.limits import PROFILE_STAGES_MAX
 from gateway.log import Log
 from gateway.profile.sealing import KEY_BYTES, STAGE_ID_BYTES, context, new_code, plain_code, unseal
 
@@ -29,9 +31,6 @@ TRIES_S: Final = 600.0
 KEY_CONTEXT: Final = b"forecourt/v1/profile-key"
 CODE_LIFE_MAX_S: Final = 30 * 86_400
 CODES_MAX: Final = 64
-STAGES_MAX: Final = 16
-"""Of one vehicle, which keeps no more."""
-STAGE_LATE_US: Final = 86_400_000_000
 KEYS_MAX: Final = 16
 log = Log("cloud")
 
@@ -80,8 +79,8 @@ class Codes:
             " where stage is not null and device = ? and until_us > ? and used_by is null",
             (device, now_us),
         ).fetchone()
-        if stage is not None and staged >= STAGES_MAX:
-            raise InputError(f"{STAGES_MAX} profiles wait in that vehicle already: unstage one")
+        if stage is not None and staged >= PROFILE_STAGES_MAX:
+            raise InputError(f"{PROFILE_STAGES_MAX} profiles wait in that vehicle already: unstage one")
         code = new_code()
         row = self._mac(code), profile, device, now_us + life_s * 1_000_000, stage
         self._db.execute("insert into profile_code values(?, ?, ?, ?, ?, null)", row)
@@ -98,7 +97,7 @@ class Codes:
         ).fetchone()
         mine = row is not None and row[1] in ("", device) and row[3] in (None, signed(subject))
         # What was staged may have been opened in time, and be told only when there was a network again.
-        if not mine or row[2] + (STAGE_LATE_US if row[4] else 0) < self._clock.wall_us():
+        if not mine or row[2] + (LATE_US if row[4] else 0) < self._clock.wall_us():
             raise ProofRefused("unknown_code")
         self._db.execute("update profile_code set used_by = ? where mac = ?", (signed(subject), mac))
         return int(row[0])

@@ -12,11 +12,12 @@ from forecourt.v1 import profile_pb2, record_pb2
 
 from gateway.clock import ManualClock
 from gateway.cloud.profile.desk import SEALED_MAX, ProfileDesk
-from gateway.cloud.profile.proofs import STAGES_MAX, Codes
+from gateway.cloud.profile.proofs import Codes
 from gateway.cloud.profile.terms import ProfileTerms
 from gateway.cloud.schema import open_database
 from gateway.cloud.sinks import Effects, ShapeInfo
 from gateway.errors import InputError
+from gateway.limits import PROFILE_STAGES_MAX
 from gateway.model import Stream
 from gateway.profile import Document, Edit, Hlc, Origin
 from gateway.profile.sealing import context, public_bytes, seal
@@ -177,7 +178,7 @@ def test_so_many_seals_of_a_batch_are_opened(world: World) -> None:
 def test_no_more_is_staged_than_a_vehicle_keeps(world: World) -> None:
     """The seventeenth would push out another guest's, whose code would open nothing."""
     codes = Codes(world.db, world.terms, world.desk.ledger, world.clock)
-    for number in range(STAGES_MAX):
+    for number in range(PROFILE_STAGES_MAX):
         codes.new(world.profile, CAR, 600, number.to_bytes(8, "big"))
     with pytest.raises(InputError, match="unstage"):
         codes.new(world.profile, CAR, 600, bytes(7) + b"\xff")

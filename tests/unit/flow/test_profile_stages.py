@@ -12,6 +12,7 @@ from gateway.clock import ManualClock
 from gateway.errors import InputError
 from gateway.flow import profile_keeping as keeping
 from gateway.flow.profile_stages import Stages
+from gateway.limits import PROFILE_STAGES_MAX
 from gateway.model import ClockQuality
 from gateway.store import Store
 
@@ -60,8 +61,8 @@ async def test_a_lease_is_over_when_it_was_promised_to_be(tmp_path: Path) -> Non
 async def test_the_soonest_over_make_room(tmp_path: Path) -> None:
     """Of too many."""
     async with stages(tmp_path) as (one, clock):
-        for number in range(keeping.STAGES_MAX + 5):
+        for number in range(PROFILE_STAGES_MAX + 5):
             await one.put(staged(clock, number, age_s=100 + number))
-        assert one.count == keeping.STAGES_MAX
+        assert one.count == PROFILE_STAGES_MAX
         await one.take_back(profile_pb2.ProfileUnstage(id=(3).to_bytes(8, "big")).SerializeToString())
-        assert one.count == keeping.STAGES_MAX - 1
+        assert one.count == PROFILE_STAGES_MAX - 1
